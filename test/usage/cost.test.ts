@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { costBound, estimateCost, priceUsage, type Lane } from "../../src/usage/cost.js";
 import { builtInPrices } from "../../src/usage/price-table.js";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { checkExchangeRates, convertMoney, parseExchangeRate } from "../../src/usage/exchange-rate.js";
 import { formatMoney, MoneySum, toExact, toNumber } from "../../src/usage/money.js";

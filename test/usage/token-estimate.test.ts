@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { EstimateCorrection } from "../../src/usage/estimate-correction.js";
 import { estimateRequestTokens, estimateTokens, outputTokenBound } from "../../src/usage/token-estimate.js";
