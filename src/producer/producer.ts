@@ -1,0 +1,94 @@
+import type { InputRow } from "../input/row.js";
+import type { QueuePayload } from "../queue/payload.js";
+import type { RowError } from "../types.js";
+import type { Window } from "./window.js";
+
+/** Jobs per addBulk; larger ones are not faster. */
+const BATCH_ROWS = 500;
+/** Bytes of payload per addBulk, so that a few huge rows do not become one huge command. */
+const BATCH_CHARACTERS = 4_000_000;
+const RETRY_ENQUEUE_MS = 1_000;
+
+export interface ProducerOptions {
+  readonly batches: AsyncIterable<readonly InputRow[]>;
+  /** Turns a row into what goes on the queue, or says why it cannot. */
+  readonly build: (row: InputRow) => QueuePayload | RowError;
+  readonly isSettled: (rowIndex: number) => boolean;
+  /** Rows from this index on are not part of the run. */
+  readonly endRow: number;
+  /** Adds to the queue; rows already there are left alone. */
+  readonly enqueue: (payloads: readonly QueuePayload[]) => Promise<void>;
+  /** Settles a row that cannot become a request. */
+  readonly reject: (row: InputRow, error: RowError) => void;
+  readonly window: Window;
+  readonly signal: AbortSignal;
+  /** The queue server refused rows (out of memory, say); they are offered again. */
+  readonly onEnqueueError: (error: Error) => void;
+}
+
+/**
+ * Streams rows onto the queue, under back-pressure. Returns how many it put there; ends early, with no
+ * error, when the signal aborts.
+ */
+export async function produce(options: ProducerOptions): Promise<number> {
+  const { window, signal } = options;
+  let batch: QueuePayload[] = [];
+  let characters = 0;
+  let enqueued = 0;
+  // The first rows go out in a small batch, so that calls begin while the rest is being read.
+  let batchRows = Math.min(50, BATCH_ROWS);
+
+  const flush = async (): Promise<void> => {
+    if (batch.length === 0) return;
+    await window.room(batch.length);
+    if (signal.aborted) return;
+    window.take(batch.length);
+    await enqueuePatiently(options, batch);
+    enqueued += batch.length;
+    batch = [];
+    characters = 0;
+    batchRows = BATCH_ROWS;
+  };
+
+  for await (const rows of options.batches) {
+    for (const row of rows) {
+      if (row.rowIndex >= options.endRow) break;
+      if (options.isSettled(row.rowIndex)) continue;
+      const built = row.problem ?? options.build(row);
+      if ("kind" in built) {
+        options.reject(row, built);
+        continue;
+      }
+      batch.push(built);
+      characters += roughSize(built);
+      if (batch.length >= Math.min(batchRows, window.size) || characters >= BATCH_CHARACTERS) await flush();
+      if (signal.aborted) return enqueued;
+    }
+    if ((rows.at(-1)?.rowIndex ?? 0) >= options.endRow) break;
+    if (signal.aborted) return enqueued;
+  }
+  await flush();
+  return enqueued;
+}
+
+function roughSize(payload: QueuePayload): number {
+  let size = 0;
+  for (const { content } of payload.request.messages) {
+    if (typeof content === "string") size += content.length;
+    else for (const part of content) size += part.type === "text" ? part.text.length : part.url.length;
+  }
+  return size;
+}
+
+async function enqueuePatiently(options: ProducerOptions, batch: readonly QueuePayload[]): Promise<void> {
+  for (;;) {
+    try {
+      await options.enqueue(batch);
+      return;
+    } catch (error) {
+      options.onEnqueueError(error as Error);
+      if (options.signal.aborted) return;
+      await new Promise((resolve) => setTimeout(resolve, RETRY_ENQUEUE_MS));
+    }
+  }
+}

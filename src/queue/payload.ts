@@ -1,0 +1,126 @@
+import { z } from "zod";
+import type { ModelRequest, Usage } from "../types.js";
+
+/**
+ * Version of what travels through the queue: payloads, tickets and finished results. A worker of another
+ * version leaves a run alone instead of misreading it. Raise it with every change of meaning.
+ */
+export const PAYLOAD_VERSION = 1;
+
+const tokens = z.int().min(0);
+
+const usageSchema = z.looseObject({
+  inputTokens: tokens,
+  outputTokens: tokens,
+  cachedInputTokens: tokens,
+  reasoningTokens: tokens,
+});
+
+const contentPartSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("text"), text: z.string() }),
+  z.object({ type: z.literal("image"), url: z.string() }),
+  z.object({ type: z.literal("video"), url: z.string() }),
+]);
+
+const messageSchema = z.object({
+  role: z.enum(["system", "user", "assistant", "tool"]),
+  content: z.union([z.string(), z.array(contentPartSchema)]),
+  partial: z.boolean().optional(),
+  toolCallId: z.string().optional(),
+  toolCalls: z.array(z.unknown()).optional(),
+});
+
+/**
+ * One row's request on the queue, and what its earlier attempts left behind. It names no host, no key and
+ * no file: whoever can write to the queue can make a worker call the models it is configured for, and
+ * nothing else.
+ */
+export const queuePayloadSchema = z.object({
+  v: z.literal(PAYLOAD_VERSION),
+  rowIndex: z.int().min(0),
+  customId: z.string(),
+  preset: z.string().nullable(),
+  request: z.object({
+    model: z.string().min(1),
+    messages: z.array(messageSchema).min(1),
+    parameters: z.record(z.string(), z.unknown()),
+  }),
+  /** Starts whose end is known: failed, throttled or handed back before the call. */
+  ended: z.int().min(0).optional(),
+  /** Tokens of billed attempts whose answers were not used. */
+  priorUsages: z.array(usageSchema).optional(),
+  /** Error of the last attempt that ended, for the result when later starts leave no trace. */
+  throttledSince: z.number().optional(),
+});
+
+export interface QueuePayload {
+  readonly v: typeof PAYLOAD_VERSION;
+  readonly rowIndex: number;
+  readonly customId: string;
+  readonly preset: string | null;
+  readonly request: ModelRequest;
+  readonly ended?: number;
+  readonly priorUsages?: readonly Usage[];
+  readonly throttledSince?: number;
+}
+
+/** Checks what came out of the queue before any use of it; null when it is not a payload of ours. */
+export function parsePayload(data: unknown): QueuePayload | null {
+  const parsed = queuePayloadSchema.safeParse(data);
+  return parsed.success ? (data as QueuePayload) : null;
+}
+
+/**
+ * PostgreSQL's jsonb takes neither U+0000 nor a lone surrogate, and Redis would carry the latter as a
+ * replacement character. Both are escaped on the way in and restored on the way out, by a marker that
+ * escapes itself, so that any text arrives as it was sent.
+ */
+export function packText(text: string): string {
+  return UNSAFE.test(text) ? text.replace(UNSAFE_ALL, escapeUnit) : text;
+}
+
+export function unpackText(text: string): string {
+  return text.includes(MARKER) ? text.replace(PACKED_ALL, unescapeUnit) : text;
+}
+
+const MARKER = "\u{FDD0}"; // a Unicode noncharacter: free for internal use
+const LONE_SURROGATE = "[\\uD800-\\uDBFF](?![\\uDC00-\\uDFFF])|(?<![\\uD800-\\uDBFF])[\\uDC00-\\uDFFF]";
+const UNSAFE_PATTERN = `\\u0000|${MARKER}|${LONE_SURROGATE}`;
+const UNSAFE = new RegExp(UNSAFE_PATTERN);
+const UNSAFE_ALL = new RegExp(UNSAFE_PATTERN, "g");
+const PACKED_ALL = new RegExp(`${MARKER}([0-9a-f]{4})`, "g");
+
+function escapeUnit(unit: string): string {
+  return MARKER + unit.charCodeAt(0).toString(16).padStart(4, "0");
+}
+
+function unescapeUnit(_match: string, hex: string): string {
+  return String.fromCharCode(Number.parseInt(hex, 16));
+}
+
+/** Applies a text mapping to every string of a JSON value; returns the same object when nothing changes. */
+export function mapStrings<T>(value: T, map: (text: string) => string): T {
+  if (typeof value === "string") return map(value) as T;
+  if (Array.isArray(value)) {
+    let changed = false;
+    const mapped = value.map((item: unknown) => {
+      const next = mapStrings(item, map);
+      if (next !== item) changed = true;
+      return next;
+    });
+    return changed ? (mapped as T) : value;
+  }
+  if (value !== null && typeof value === "object") {
+    let copy: Record<string, unknown> | null = null;
+    for (const [key, item] of Object.entries(value)) {
+      const nextKey = map(key);
+      const next = mapStrings(item as unknown, map);
+      if (next === item && nextKey === key) continue;
+      copy ??= { ...value } as Record<string, unknown>;
+      if (nextKey !== key) delete copy[key];
+      copy[nextKey] = next;
+    }
+    return (copy as T | null) ?? value;
+  }
+  return value;
+}

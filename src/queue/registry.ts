@@ -1,0 +1,145 @@
+import type { Redis } from "ioredis";
+import { z } from "zod";
+import { PAYLOAD_VERSION } from "./payload.js";
+
+/** How long a worker counts as there after its last sign of life. */
+const WORKER_TTL_MS = 10_000;
+
+const RUNS_KEY = "promptmill:runs";
+const runKey = (runId: string, part: string): string => `promptmill:run:${runId}:${part}`;
+
+/** What a worker must know to serve a run. Names a provider; never a host, a key or a header. */
+export const runTicketSchema = z.object({
+  v: z.literal(PAYLOAD_VERSION),
+  runId: z.string().regex(/^[A-Za-z0-9._-]{1,200}$/),
+  provider: z.string(),
+  region: z.string().nullable(),
+  protocol: z.enum(["openai", "dashscope"]),
+  attempts: z.int().min(1),
+  timeoutMs: z.number().positive(),
+  concurrency: z.int().min(1),
+  limits: z
+    .object({
+      requestsPerMinute: z.number().positive().optional(),
+      tokensPerMinute: z.number().positive().optional(),
+    })
+    .optional(),
+});
+export type RunTicket = z.infer<typeof runTicketSchema>;
+
+/** A live run as a worker sees it: one it can serve, or one of another version. */
+export type AnnouncedRun =
+  | { readonly runId: string; readonly ticket: RunTicket }
+  | { readonly runId: string; readonly ticket: null; readonly version: unknown };
+
+/** Why a run stops for everybody. */
+export interface Halt {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+export interface WorkerReport {
+  readonly workerId: string;
+  /** null: it serves the run; else why it cannot. */
+  readonly refusal: string | null;
+  readonly concurrency: number;
+  readonly seenAt: number;
+}
+
+/**
+ * How coordinators and workers on one Redis find each other.
+ *
+ * The *epoch* of a run is the identity of the Redis process on which its coordinator has checked the queue
+ * against the journal. A worker starts no row while it differs from the server it talks to: a Redis that
+ * came back with a little less than it had may offer rows that are settled.
+ */
+export class RunRegistry {
+  readonly #redis: Redis;
+
+  constructor(redis: Redis) {
+    this.#redis = redis;
+  }
+
+  async announce(ticket: RunTicket): Promise<void> {
+    await this.#redis.hset(RUNS_KEY, ticket.runId, JSON.stringify(ticket));
+  }
+
+  /** The run has ended or pauses; `forever` removes all that is kept about it. */
+  async withdraw(runId: string, forever: boolean): Promise<void> {
+    await this.#redis.hdel(RUNS_KEY, runId);
+    if (forever) {
+      await this.#redis.unlink(runKey(runId, "halt"), runKey(runId, "workers"), runKey(runId, "epoch"));
+    }
+  }
+
+  async runs(): Promise<AnnouncedRun[]> {
+    const all = await this.#redis.hgetall(RUNS_KEY);
+    return Object.entries(all).map(([runId, text]) => {
+      const value = parseJson(text);
+      const parsed = runTicketSchema.safeParse(value);
+      if (parsed.success && parsed.data.runId === runId) return { runId, ticket: parsed.data };
+      return { runId, ticket: null, version: (value as { v?: unknown } | null)?.v };
+    });
+  }
+
+  async halt(runId: string, halt: Halt): Promise<void> {
+    await this.#redis.set(runKey(runId, "halt"), JSON.stringify(halt), "NX");
+  }
+
+  async halted(runId: string): Promise<Halt | null> {
+    const text = await this.#redis.get(runKey(runId, "halt"));
+    return text === null ? null : (parseJson(text) as Halt | null);
+  }
+
+  async clearHalt(runId: string): Promise<void> {
+    await this.#redis.unlink(runKey(runId, "halt"));
+  }
+
+  async reportWorker(runId: string, report: WorkerReport): Promise<void> {
+    await this.#redis.hset(runKey(runId, "workers"), report.workerId, JSON.stringify(report));
+  }
+
+  async forgetWorker(runId: string, workerId: string): Promise<void> {
+    await this.#redis.hdel(runKey(runId, "workers"), workerId);
+  }
+
+  /** Workers that gave a sign of life lately; others are forgotten. `now` in milliseconds. */
+  async workers(runId: string, now: number): Promise<WorkerReport[]> {
+    const all = await this.#redis.hgetall(runKey(runId, "workers"));
+    const reports = Object.values(all).map((text) => parseJson(text) as WorkerReport | null);
+    const live: WorkerReport[] = [];
+    for (const report of reports) {
+      if (report === null) continue;
+      if (now - report.seenAt < WORKER_TTL_MS) live.push(report);
+      else await this.forgetWorker(runId, report.workerId);
+    }
+    return live;
+  }
+
+  /** Identity of the Redis process this connection talks to right now. */
+  async serverId(): Promise<string> {
+    const info = await this.#redis.info("server");
+    return /^run_id:(\S+)/m.exec(info)?.[1] ?? "unknown";
+  }
+
+  async epoch(runId: string): Promise<string | null> {
+    return await this.#redis.get(runKey(runId, "epoch"));
+  }
+
+  async setEpoch(runId: string, serverId: string): Promise<void> {
+    await this.#redis.set(runKey(runId, "epoch"), serverId);
+  }
+
+  async clearEpoch(runId: string): Promise<void> {
+    await this.#redis.unlink(runKey(runId, "epoch"));
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
+  }
+}

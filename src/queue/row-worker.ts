@@ -1,0 +1,90 @@
+import { Worker, type Job as QueueJob, type Processor, type WorkerOptions } from "bullmq";
+import type { Result } from "../types.js";
+import type { RowWorkerOptions, RowProcessor } from "./run-queue.js";
+
+/** How long to wait before completing a job again when the queue server could not take it. */
+const COMPLETION_RETRY_MS = 500;
+/** BullMQ's ErrorCode: job missing, lock missing, not active, lock of somebody else. */
+const GONE_CODES: ReadonlySet<unknown> = new Set([-1, -2, -3, -6]);
+
+/**
+ * Settings that all workers share.
+ *
+ * A lock outlives an event loop blocked for half a minute and a Redis frozen as long; it is renewed at
+ * half its time. A job may lose its worker many times: killing workers is routine where machines come and
+ * go, and only a row that takes its worker down every time must end.
+ */
+const WORKER_SETTINGS = {
+  lockDuration: 60_000,
+  stalledInterval: 15_000,
+  maxStalledCount: 25,
+  runRetryDelay: 500,
+  drainDelay: 5,
+  removeOnComplete: { count: Number.MAX_SAFE_INTEGER },
+  removeOnFail: { count: Number.MAX_SAFE_INTEGER },
+} satisfies Partial<WorkerOptions>;
+
+/**
+ * A BullMQ worker that never drops an answer.
+ *
+ * BullMQ gives a result up when the job cannot be completed: the server is out of memory or loading, the
+ * lock expired, the job is gone with a lost disk. Here a server that cannot take it is asked again, with
+ * the lock kept alive meanwhile, and a result whose job is gone is handed to `onStray`.
+ */
+export class RowWorker extends Worker<unknown, Result> {
+  readonly #onStray: (result: Result) => Promise<void>;
+  readonly #strayIsLocal: boolean;
+
+  constructor(
+    name: string,
+    processor: RowProcessor,
+    options: RowWorkerOptions,
+    settings: Omit<WorkerOptions, "concurrency">,
+    backendFactory?: unknown,
+  ) {
+    const workerOptions: WorkerOptions = {
+      ...WORKER_SETTINGS,
+      ...settings,
+      concurrency: options.concurrency,
+      autorun: false,
+      settings: {
+        backoffStrategy: (attemptsMade, _type, error) => options.backoff(attemptsMade, error ?? new Error("unknown")),
+      },
+    };
+    super(name, processor as Processor<unknown, Result>, workerOptions, backendFactory as never);
+    this.#onStray = options.onStray;
+    this.#strayIsLocal = options.strayIsLocal;
+    this.on("error", options.onError);
+    Object.defineProperty(this, "id", { value: options.id, enumerable: true });
+  }
+
+  /** Starts taking rows. */
+  start(): void {
+    this.run().catch((error: unknown) => this.emit("error", error as Error));
+  }
+
+  protected override async handleCompleted(
+    result: Result,
+    job: QueueJob<unknown, Result>,
+    token: string,
+    fetchNextCallback?: () => boolean,
+    span?: Parameters<Worker["handleCompleted"]>[4],
+  ): Promise<QueueJob<unknown, Result>> {
+    for (;;) {
+      try {
+        return await super.handleCompleted(result, job, token, fetchNextCallback, span);
+      } catch (error) {
+        const isGone = GONE_CODES.has((error as { code?: unknown }).code);
+        const isOutOfMemory = (error as Error).message.includes("OOM ");
+        if (isGone || (isOutOfMemory && this.#strayIsLocal)) {
+          await this.#onStray(result);
+          return undefined as unknown as QueueJob<unknown, Result>;
+        }
+        this.emit("error", error as Error);
+        if (job.id !== undefined) this.lockManager.trackJob(job.id, token, Date.now());
+        await this.delay(COMPLETION_RETRY_MS);
+        if (job.id !== undefined) this.lockManager.untrackJob(job.id);
+      }
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import pLimit from "p-limit";
+import type { ProviderError, Provider } from "../provider/provider.js";
+import type { RowWorker } from "../queue/row-worker.js";
+import type { RunQueue } from "../queue/run-queue.js";
+import type { Result } from "../types.js";
+import type { Pacer } from "./pacer.js";
+import { backoffOf, createRowProcessor } from "./row-processor.js";
+
+/** How long rows handed back at a stop may take to get there. */
+const HAND_BACK_MS = 5_000;
+
+export interface RunWorkerOptions {
+  readonly id: string;
+  readonly concurrency: number;
+  readonly provider: Provider;
+  readonly pacer: Pacer;
+  readonly attempts: number;
+  readonly timeoutMs: number;
+  readonly mayStart?: (jobId: string, token: string) => Promise<boolean>;
+  readonly onCompleted: (result: Result) => void;
+  readonly onStray: (result: Result) => Promise<void>;
+  readonly strayIsLocal: boolean;
+  readonly onRunError: (error: ProviderError) => Promise<void>;
+  readonly onAttemptFailed?: (error: ProviderError) => void;
+  readonly onError: (error: Error) => void;
+}
+
+/** Workers of one run in this process. */
+export interface RunWorker {
+  readonly inFlight: number;
+  /** Takes no further row; calls in flight go on. */
+  pause(): void;
+  /**
+   * Takes no further row, waits for calls in flight up to `graceMs`, then aborts them and hands their rows
+   * back to the queue.
+   */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** Starts taking rows of one run and calling the model for them. */
+export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunWorker {
+  const aborter = new AbortController();
+  const { mayStart } = options;
+  let inFlight = 0;
+  const processor = createRowProcessor({
+    provider: options.provider,
+    pacer: options.pacer,
+    attempts: options.attempts,
+    timeoutMs: options.timeoutMs,
+    limit: pLimit(options.concurrency),
+    signal: aborter.signal,
+    ...(mayStart === undefined ? {} : { mayStart: (job, token) => mayStart(job.id ?? "", token) }),
+    onRunError: options.onRunError,
+    ...(options.onAttemptFailed === undefined ? {} : { onAttemptFailed: options.onAttemptFailed }),
+  });
+  const worker: RowWorker = queue.createWorker(
+    async (job, token) => {
+      inFlight++;
+      try {
+        return await processor(job, token);
+      } finally {
+        inFlight--;
+      }
+    },
+    {
+      id: options.id,
+      concurrency: options.concurrency,
+      backoff: backoffOf,
+      onCompleted: (_jobId, result) => options.onCompleted(result),
+      onStray: options.onStray,
+      strayIsLocal: options.strayIsLocal,
+      onError: options.onError,
+    },
+  );
+  worker.start();
+  return {
+    get inFlight() {
+      return inFlight;
+    },
+    pause: () => void worker.pause(true),
+    stop: async (graceMs) => {
+      const closing = worker.pause(true).then(() => worker.close());
+      if (await endsWithin(closing, graceMs)) return;
+      aborter.abort(new Error("stopping"));
+      if (await endsWithin(closing, HAND_BACK_MS)) return;
+      await worker.close(true);
+    },
+  };
+}
+
+async function endsWithin(work: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true as const), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,66 @@
+import { open, type FileHandle } from "node:fs/promises";
+import type { Result } from "../types.js";
+import type { JournalIndex } from "./journal-index.js";
+
+const BLOCK_BYTES = 256 * 1024;
+const CACHED_BLOCKS = 32;
+
+/**
+ * Reads standing results out of a journal by row. Rows settle nearly in order, so a few blocks in memory
+ * make reading them in input order nearly sequential.
+ */
+export class JournalReader {
+  readonly #file: FileHandle;
+  readonly #index: JournalIndex;
+  readonly #blocks = new Map<number, Buffer>();
+
+  private constructor(file: FileHandle, index: JournalIndex) {
+    this.#file = file;
+    this.#index = index;
+  }
+
+  static async open(path: string, index: JournalIndex): Promise<JournalReader> {
+    return new JournalReader(await open(path, "r"), index);
+  }
+
+  /** The row's last result, also one that was taken back for another try; null when it has none. */
+  async read(rowIndex: number): Promise<Result | null> {
+    const place = this.#index.locate(rowIndex);
+    if (place === null) return null;
+    const line = await this.#bytes(place.offset, place.length);
+    return JSON.parse(line.toString("utf8")) as Result;
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+
+  async #bytes(offset: number, length: number): Promise<Buffer> {
+    const first = Math.floor(offset / BLOCK_BYTES);
+    const last = Math.floor((offset + length - 1) / BLOCK_BYTES);
+    if (first === last) {
+      const start = offset - first * BLOCK_BYTES;
+      const block = await this.#block(first, start + length);
+      return block.subarray(start, start + length);
+    }
+    const whole = Buffer.alloc(length);
+    await this.#file.read(whole, 0, length, offset);
+    return whole;
+  }
+
+  /** `needed`: bytes the block must hold; a block read while the journal was shorter is read again. */
+  async #block(number: number, needed: number): Promise<Buffer> {
+    const cached = this.#blocks.get(number);
+    if (cached !== undefined && cached.length >= needed) return cached;
+    const buffer = Buffer.alloc(BLOCK_BYTES);
+    const { bytesRead } = await this.#file.read(buffer, 0, BLOCK_BYTES, number * BLOCK_BYTES);
+    const block = buffer.subarray(0, bytesRead);
+    this.#blocks.delete(number);
+    this.#blocks.set(number, block);
+    if (this.#blocks.size > CACHED_BLOCKS) {
+      const oldest = this.#blocks.keys().next().value;
+      if (oldest !== undefined) this.#blocks.delete(oldest);
+    }
+    return block;
+  }
+}

@@ -1,0 +1,161 @@
+import type { HaltError } from "../errors.js";
+import type { Result } from "../types.js";
+import { Journal, type DurableLine, type RetryEvent } from "./journal.js";
+import type { JournalIndex } from "./journal-index.js";
+import { JournalReader } from "./journal-reader.js";
+
+export interface WriterOptions {
+  readonly journalPath: string;
+  /** Bytes of whole lines, from loading; 0 for a new journal. */
+  readonly journalSize: number;
+  readonly index: JournalIndex;
+  /** Lets the queue forget finished rows; called with rows whose results are on disk. */
+  readonly forget: (rowIndexes: readonly number[]) => Promise<void>;
+  /** The same for rows whose jobs the queue does not count as finished. */
+  readonly drop: (rowIndexes: readonly number[]) => Promise<void>;
+  /** Sees each result that is on disk, once: for totals and progress. */
+  readonly onSettled: (result: Result) => void;
+  readonly onFailure: (error: Error) => void;
+}
+
+/**
+ * Settles rows: journal first, then the queue forgets.
+ *
+ * A result goes through three states: *writing* (handed over, not yet on disk), *durable* (on disk, still
+ * known to the queue), *forgotten*. The same result may be handed over again at any time, by the queue or
+ * after a crash; it is settled once. An answer to a row that already stands is journaled as extra: paid
+ * for, not used.
+ */
+export class Writer {
+  readonly index: JournalIndex;
+  readonly #options: WriterOptions;
+  /** Starts being written or not yet forgotten: `rowIndex:attemptsStarted`. */
+  readonly #held = new Set<string>();
+  readonly #heldRows = new Map<number, number>();
+  #journal!: Journal;
+  #reader!: JournalReader;
+  #toForget: Result[] = [];
+  /** Keys of results that came past the queue. */
+  readonly #strays = new Set<string>();
+  #forgetting: Promise<void> | null = null;
+
+  private constructor(options: WriterOptions) {
+    this.index = options.index;
+    this.#options = options;
+  }
+
+  static async open(options: WriterOptions): Promise<Writer> {
+    const writer = new Writer(options);
+    writer.#journal = await Journal.open(
+      options.journalPath,
+      options.journalSize,
+      (lines) => writer.#onDurable(lines),
+      options.onFailure,
+    );
+    writer.#reader = await JournalReader.open(options.journalPath, options.index);
+    return writer;
+  }
+
+  get failure(): HaltError | null {
+    return this.#journal.failure;
+  }
+
+  /** True while a row's result is on its way: the queue need not be asked for it. */
+  holds(rowIndex: number): boolean {
+    return this.#heldRows.has(rowIndex);
+  }
+
+  settle(result: Result): void {
+    const key = startKey(result);
+    if (this.#held.has(key)) return;
+    this.#hold(key, result.rowIndex);
+    const isExtra =
+      (this.index.isSettled(result.rowIndex) || (this.#heldRows.get(result.rowIndex) ?? 0) > 1) &&
+      !(this.index.state(result.rowIndex) === 2 && result.status === "succeeded");
+    this.#journal.append(isExtra ? { event: "extra", result } : result);
+  }
+
+  /** Settles a result whose job could not be completed; the job is dropped, whatever state it is in. */
+  settleStray(result: Result): void {
+    this.#strays.add(startKey(result));
+    this.settle(result);
+  }
+
+  /**
+   * Settles what a queue still held when a run is resumed: unlike `settle`, it first looks whether this
+   * very result is in the journal already, written by a process that died before the queue forgot it.
+   */
+  async settleAgain(result: Result): Promise<void> {
+    const standing = await this.#reader.read(result.rowIndex);
+    const same =
+      standing !== null &&
+      standing.attemptsStarted === result.attemptsStarted &&
+      standing.finishedAt === result.finishedAt &&
+      standing.requestId === result.requestId;
+    if (!same) this.settle(result);
+    else if (!this.#held.has(startKey(result))) await this.#options.forget([result.rowIndex]);
+  }
+
+  /** Takes settled rows back for another try. Only while nothing runs. */
+  async unsettle(rowIndexes: readonly number[], at: string): Promise<void> {
+    const event: RetryEvent = { event: "retry", at, rowIndexes };
+    await this.#journal.appendEvent(event);
+    for (const rowIndex of rowIndexes) this.index.unsettle(rowIndex);
+  }
+
+  /** Resolves when everything handed over is on disk and forgotten by the queue, or the journal failed. */
+  async drain(): Promise<void> {
+    await this.#journal.drain();
+    while (this.#forgetting !== null) await this.#forgetting;
+  }
+
+  async close(): Promise<void> {
+    await this.#journal.close();
+    await this.#reader.close();
+  }
+
+  #hold(key: string, rowIndex: number): void {
+    this.#held.add(key);
+    this.#heldRows.set(rowIndex, (this.#heldRows.get(rowIndex) ?? 0) + 1);
+  }
+
+  #release(result: Result): void {
+    this.#held.delete(startKey(result));
+    const count = (this.#heldRows.get(result.rowIndex) ?? 1) - 1;
+    if (count === 0) this.#heldRows.delete(result.rowIndex);
+    else this.#heldRows.set(result.rowIndex, count);
+  }
+
+  #onDurable(lines: DurableLine[]): void {
+    for (const { entry, offset, length } of lines) {
+      const result = "event" in entry ? entry.result : entry;
+      if (!("event" in entry)) this.index.settle(entry.rowIndex, entry.status, offset, length);
+      this.#toForget.push(result);
+      this.#options.onSettled(result);
+    }
+    this.#forgetting ??= this.#forgetAll();
+  }
+
+  /** A queue that cannot be reached keeps finished jobs; they are offered again and found to be settled. */
+  async #forgetAll(): Promise<void> {
+    while (this.#toForget.length > 0) {
+      const results = this.#toForget;
+      this.#toForget = [];
+      const isStray = (result: Result): boolean => this.#strays.delete(startKey(result));
+      const strays = results.filter(isStray);
+      const finished = strays.length === 0 ? results : results.filter((result) => !strays.includes(result));
+      try {
+        if (finished.length > 0) await this.#options.forget(finished.map((result) => result.rowIndex));
+        if (strays.length > 0) await this.#options.drop(strays.map((result) => result.rowIndex));
+        for (const result of results) this.#release(result);
+      } catch (error) {
+        this.#options.onFailure(error as Error);
+      }
+    }
+    this.#forgetting = null;
+  }
+}
+
+function startKey(result: Result): string {
+  return `${result.rowIndex}:${result.attemptsStarted}:${result.finishedAt}`;
+}
