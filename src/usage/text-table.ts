@@ -15,12 +15,11 @@ const LEAST_WIDTH = 8;
  */
 export function formatTextTable(
   columns: readonly TextColumn[],
-  rows: readonly (readonly string[])[],
+  cells: readonly (readonly string[])[],
   width?: number,
 ): string {
-  const widths = columns.map((column, index) =>
-    Math.max(displayWidth(column.title), ...rows.map((row) => displayWidth(row[index] ?? ""))),
-  );
+  const rows = cells.map((row) => row.map(printable));
+  const widths = columnWidths(columns, rows);
   if (width !== undefined) shrink(columns, widths, width);
   const line = (cells: readonly string[]): string =>
     columns
@@ -36,10 +35,22 @@ export function formatTextTable(
 
 /** Width that `formatTextTable` would take if nothing were cut. */
 export function textTableWidth(columns: readonly TextColumn[], rows: readonly (readonly string[])[]): number {
-  const widths = columns.map((column, index) =>
-    Math.max(displayWidth(column.title), ...rows.map((row) => displayWidth(row[index] ?? ""))),
-  );
-  return total(widths);
+  return total(columnWidths(columns, rows));
+}
+
+function columnWidths(columns: readonly TextColumn[], rows: readonly (readonly string[])[]): number[] {
+  const widths = columns.map((column) => displayWidth(column.title));
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) {
+      widths[index] = Math.max(widths[index] ?? 0, displayWidth(cell));
+    }
+  }
+  return widths;
+}
+
+/** Control characters in a name could move the cursor or recolour the terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, "\ufffd");
 }
 
 function shrink(columns: readonly TextColumn[], widths: number[], width: number): void {

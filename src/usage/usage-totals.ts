@@ -1,4 +1,5 @@
 import type { Money, Result, RowErrorKind, Usage } from "../types.js";
+import { compareText } from "./compare-text.js";
 import { exactCost, exactCostBound, type CallBound, type Lane } from "./cost.js";
 import { toNumber } from "./money.js";
 import type { PriceEntry } from "./price-entry.js";
@@ -97,7 +98,7 @@ export class UsageTotals {
 
   /** Per UTC hour and model, in that order. */
   buckets(): UsageBucket[] {
-    return this.#buckets.toSorted((a, b) => compare(a.hour, b.hour) || compare(a.model, b.model));
+    return this.#buckets.toSorted((a, b) => compareText(a.hour, b.hour) || compareText(a.model, b.model));
   }
 
   /** Per model, in alphabetical order; `hour` is empty. */
@@ -108,7 +109,7 @@ export class UsageTotals {
       if (!sum) byModel.set(bucket.model, (sum = emptyBucket("", bucket.model, bucket.price)));
       mergeBucket(sum, bucket);
     }
-    return [...byModel.values()].sort((a, b) => compare(a.model, b.model));
+    return [...byModel.values()].sort((a, b) => compareText(a.model, b.model));
   }
 
   /** By row, in ascending order. */
@@ -185,8 +186,4 @@ function kindNumber(kind: RowErrorKind): number {
 
 function kindOf(outcome: number): RowErrorKind | null {
   return outcome === 0 ? null : (KINDS[outcome - 1] ?? null);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
