@@ -1,0 +1,143 @@
+import { type AnswerEnvelope, envelopeUsage, nativeOutput } from "./answer-body.js";
+import { errorBody } from "./error-body.js";
+import { endOfCharacter, estimateTokens } from "./token-estimate.js";
+import type { SimulatedUsage } from "./usage.js";
+import { type VendorError, vendorErrors } from "./vendor-errors.js";
+
+/** Most pieces that a text is streamed in. */
+const maxPieces = 40;
+const minPieceLength = 8;
+
+/** The whole stream of an answer as server-sent events, each with its blank line. */
+export function answerEvents(envelope: AnswerEnvelope): string[] {
+  return envelope.request.protocol === "dashscope" ? nativeEvents(envelope) : compatibleEvents(envelope);
+}
+
+/** Reasoning comes before content, the finish in a chunk of its own, usage last with no choices, then [DONE]. */
+function compatibleEvents(envelope: AnswerEnvelope): string[] {
+  const { request, answer, traits } = envelope;
+  const options = request.parameters["stream_options"];
+  const includeUsage =
+    typeof options === "object" &&
+    options !== null &&
+    "include_usage" in options &&
+    options.include_usage === true;
+  const chunk = (choices: unknown[], usage: unknown): string =>
+    `data: ${JSON.stringify({
+      choices,
+      object: "chat.completion.chunk",
+      usage,
+      created: envelope.created,
+      system_fingerprint: null,
+      model: request.model,
+      id: `chatcmpl-${envelope.requestId}`,
+    })}\n\n`;
+  const delta = (content: Record<string, unknown>, finish: string | null): string =>
+    chunk([{ delta: content, finish_reason: finish, index: 0, logprobs: null }], null);
+
+  const opening = answer.reasoning === null ? { content: "" } : { content: null, reasoning_content: "" };
+  const events = [delta({ role: "assistant", ...opening }, null)];
+  for (const piece of pieces(answer.reasoning ?? "")) {
+    events.push(delta({ content: null, reasoning_content: piece }, null));
+  }
+  let sent = "";
+  for (const piece of pieces(answer.text)) {
+    sent += piece;
+    const content = traits.translation === "cumulative" ? sent : piece;
+    events.push(delta(answer.reasoning === null ? { content } : { content, reasoning_content: null }, null));
+  }
+  for (const call of answer.toolCalls ?? []) events.push(...toolCallDeltas(call, delta));
+  // A cumulative stream repeats the whole text even here.
+  events.push(delta({ content: traits.translation === "cumulative" ? sent : "" }, answer.finishReason));
+  if (includeUsage) {
+    const usage = envelopeUsage(envelope);
+    if (usage !== null) events.push(chunk([], usage));
+  }
+  events.push("data: [DONE]\n\n");
+  return events;
+}
+
+/** Name and id come once, arguments in pieces, as OpenAI clients assemble them. */
+function toolCallDeltas(
+  call: { id: string; type: string; index: number; function: { name: string; arguments: string } },
+  delta: (content: Record<string, unknown>, finish: string | null) => string,
+): string[] {
+  const { id, type, index } = call;
+  const start = { id, type, index, function: { name: call.function.name, arguments: "" } };
+  return [
+    delta({ content: null, tool_calls: [start] }, null),
+    ...pieces(call.function.arguments).map((part) =>
+      delta({ content: null, tool_calls: [{ id: "", type, index, function: { arguments: part } }] }, null),
+    ),
+  ];
+}
+
+/**
+ * Cumulative unless `incremental_output` is true; finish_reason is the string "null" until the last event.
+ * Usage grows from event to event: only the last one says what the call cost.
+ */
+function nativeEvents(envelope: AnswerEnvelope): string[] {
+  const { request, answer, requestId } = envelope;
+  const incremental = request.parameters["incremental_output"] === true;
+  const events: string[] = [];
+  const push = (text: string, reasoning: string | null, finish: string, output: number): void => {
+    const last = finish !== "null";
+    const shown: AnswerEnvelope = last
+      ? envelope
+      : { ...envelope, answer: { ...answer, toolCalls: null, usage: usageSoFar(answer.usage, output) } };
+    const usage = envelopeUsage(shown);
+    const data = {
+      output: nativeOutput(shown, text, reasoning, finish),
+      ...(usage === null ? {} : { usage }),
+      request_id: requestId,
+    };
+    events.push(nativeEvent(events.length + 1, "result", 200, JSON.stringify(data)));
+  };
+
+  let reasoning = "";
+  for (const piece of pieces(answer.reasoning ?? "")) {
+    reasoning += piece;
+    push("", incremental ? piece : reasoning, "null", estimateTokens(reasoning));
+  }
+  let text = "";
+  const silent = answer.reasoning === null ? null : incremental ? "" : reasoning;
+  for (const piece of pieces(answer.text)) {
+    text += piece;
+    push(incremental ? piece : text, silent, "null", answer.usage.reasoning + estimateTokens(text));
+  }
+  push(incremental ? "" : text, silent, answer.finishReason, answer.usage.output);
+  return events;
+}
+
+function usageSoFar(usage: SimulatedUsage, output: number): SimulatedUsage {
+  const most = Math.min(output, usage.output);
+  return { ...usage, output: most, reasoning: Math.min(most, usage.reasoning) };
+}
+
+function nativeEvent(id: number, event: "result" | "error", status: number, data: string): string {
+  return `id:${id}\nevent:${event}\n:HTTP_STATUS/${status}\ndata:${data}\n\n`;
+}
+
+/**
+ * What ends a stream that fails after it began with 200. On the compatible path a throttled stream carries
+ * the native error frame inside its message, as seen in public issues; other errors come as an error object.
+ */
+export function errorEvent(envelope: AnswerEnvelope, id: number, throttled: boolean): string {
+  const error: VendorError = throttled ? vendorErrors.token_quota : vendorErrors.server_error;
+  const native = nativeEvent(id, "error", error.status, errorBody(error, "dashscope", envelope.requestId));
+  if (envelope.request.protocol === "dashscope") return native;
+  const framed = throttled ? { ...error, message: native.trimEnd() } : error;
+  return `data: ${errorBody(framed, "openai", envelope.requestId)}\n\n`;
+}
+
+/** A text in pieces of equal length that never split a character; none for an empty text. */
+export function pieces(text: string): string[] {
+  const length = Math.max(minPieceLength, Math.ceil(text.length / maxPieces));
+  const parts: string[] = [];
+  for (let start = 0; start < text.length;) {
+    const end = start + length >= text.length ? text.length : endOfCharacter(text, start + length);
+    parts.push(text.slice(start, end));
+    start = end;
+  }
+  return parts;
+}

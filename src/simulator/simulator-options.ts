@@ -1,0 +1,87 @@
+import { UsageError } from "../errors.js";
+import { checkErrorMix, type ErrorMix } from "./faults.js";
+import type { Latency } from "./latency.js";
+import type { RateLimits } from "./rate-limiter.js";
+
+/** How the simulated model server behaves. Everything has a default: a server that answers at once, well. */
+export interface SimulatorOptions {
+  /** 0: any free port. @default 0 */
+  readonly port?: number;
+  /** @default 127.0.0.1 */
+  readonly host?: string;
+  /** Decides, with each request, which faults it meets and how long it takes. Any integer. @default 1 */
+  readonly seed?: number;
+  /** Before the first byte of an answer. @default fixed, 0 ms */
+  readonly latency?: Latency;
+  /** Added for each output token; streams are paced by it. @default 0 */
+  readonly perOutputTokenMs?: number;
+  /** Probabilities of faults; see parseErrorMix. @default none */
+  readonly errors?: ErrorMix;
+  /** @default none */
+  readonly limits?: RateLimits;
+  /** Sent as Retry-After with every 429, whole seconds; null sends none, as Model Studio does. @default null */
+  readonly retryAfterSeconds?: number | null;
+  /** When set, calls with another key get 401. */
+  readonly apiKey?: string;
+  /** How long calls of the Batch Chat path are held open before they are answered. @default 0 */
+  readonly batchChatDelayMs?: number;
+  /** How long the fault `slow_body` takes to send a body. @default 10000 */
+  readonly slowBodyMs?: number;
+  /** Names outside the known model families are refused with 404. @default false */
+  readonly strictModels?: boolean;
+  /** Keep counts for each distinct request; false keeps memory constant. @default true */
+  readonly trackRequests?: boolean;
+}
+
+export type ResolvedSimulatorOptions = Required<Omit<SimulatorOptions, "apiKey">> & {
+  readonly apiKey: string | null;
+};
+
+/** Fills in defaults and checks ranges. Throws UsageError naming the option, the bounds and what came. */
+export function resolveSimulatorOptions(options: SimulatorOptions): ResolvedSimulatorOptions {
+  const resolved: ResolvedSimulatorOptions = {
+    port: options.port ?? 0,
+    host: options.host ?? "127.0.0.1",
+    seed: options.seed ?? 1,
+    latency: options.latency ?? { kind: "fixed", ms: 0 },
+    perOutputTokenMs: options.perOutputTokenMs ?? 0,
+    errors: options.errors ?? {},
+    limits: options.limits ?? {},
+    retryAfterSeconds: options.retryAfterSeconds ?? null,
+    apiKey: options.apiKey ?? null,
+    batchChatDelayMs: options.batchChatDelayMs ?? 0,
+    slowBodyMs: options.slowBodyMs ?? 10_000,
+    strictModels: options.strictModels ?? false,
+    trackRequests: options.trackRequests ?? true,
+  };
+  check(
+    "port",
+    resolved.port,
+    Number.isInteger(resolved.port) && resolved.port <= 65_535,
+    "an integer from 0 to 65535",
+  );
+  check("seed", Math.abs(resolved.seed), Number.isSafeInteger(resolved.seed), "an integer");
+  const { latency } = resolved;
+  if (latency.kind === "fixed") check("latency.ms", latency.ms);
+  else {
+    check("latency.medianMs", latency.medianMs);
+    check("latency.sigma", latency.sigma);
+  }
+  check("perOutputTokenMs", resolved.perOutputTokenMs);
+  check("batchChatDelayMs", resolved.batchChatDelayMs);
+  check("slowBodyMs", resolved.slowBodyMs);
+  check("retryAfterSeconds", resolved.retryAfterSeconds ?? 0);
+  const { requestsPerMinute = 1, tokensPerMinute = 1 } = resolved.limits;
+  check("limits.requestsPerMinute", requestsPerMinute, requestsPerMinute > 0, "a number above 0");
+  check("limits.tokensPerMinute", tokensPerMinute, tokensPerMinute > 0, "a number above 0");
+  checkErrorMix(resolved.errors);
+  return resolved;
+}
+
+function check(name: string, value: number, accepted = true, expected = "a number from 0"): void {
+  if (Number.isFinite(value) && value >= 0 && accepted) return;
+  throw new UsageError(`The simulator's ${name} must be ${expected}, received ${value}.`, {
+    code: "invalid_simulator_option",
+    hint: `Change ${name}, or leave it out for its default.`,
+  });
+}
