@@ -1,0 +1,120 @@
+import { readFile, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { imageSize } from "image-size";
+import { UsageError } from "../errors.js";
+
+/** Limits of an image sent as base64. Source: Model Studio visual understanding page, 2026. */
+const FILE_BYTES = 7 * 1024 * 1024;
+const SHORTEST_SIDE = 10;
+const WIDEST_RATIO = 200;
+
+interface ImageType {
+  readonly mime: string;
+  readonly matches: (bytes: Buffer) => boolean;
+}
+
+const TYPES: readonly ImageType[] = [
+  { mime: "image/png", matches: (bytes) => startsWith(bytes, 0, "89504e470d0a1a0a") },
+  { mime: "image/jpeg", matches: (bytes) => startsWith(bytes, 0, "ffd8ff") },
+  {
+    mime: "image/gif",
+    matches: (bytes) => startsWith(bytes, 0, "474946383761") || startsWith(bytes, 0, "474946383961"),
+  },
+  {
+    mime: "image/webp",
+    matches: (bytes) => startsWith(bytes, 0, "52494646") && startsWith(bytes, 8, "57454250"),
+  },
+  { mime: "image/bmp", matches: (bytes) => startsWith(bytes, 0, "424d") },
+];
+
+/**
+ * Makes what a row names as an image into a URL that can be sent: http(s), data: and oss:// URLs pass as
+ * they are, a local file (a path relative to `baseDir`, or a file: URL) becomes a base64 data: URL.
+ *
+ * A file must be PNG, JPEG, GIF, WebP or BMP by its first bytes, below 7 MB, with sides of 10 pixels or
+ * more and not longer than 200:1. UsageError naming the file otherwise.
+ */
+export async function loadImage(source: string, baseDir: string): Promise<string> {
+  const wanted = source.trim();
+  if (/^(https?|data|oss):/i.test(wanted)) return checkedUrl(wanted);
+  const file = pathOf(wanted, baseDir);
+  const bytes = await readImage(file);
+  const type = TYPES.find((each) => each.matches(bytes));
+  if (type === undefined) throw refuse(file, "is no PNG, JPEG, GIF, WebP or BMP image", "unknown_image_type");
+  checkSides(file, bytes);
+  return `data:${type.mime};base64,${bytes.toString("base64")}`;
+}
+
+function checkedUrl(url: string): string {
+  if (/^data:/i.test(url)) {
+    if (!/^data:(image|video)\/[\w.+-]+;base64,/i.test(url)) {
+      throw refuse(url.slice(0, 40), "is no data:image/…;base64 URL", "invalid_image_url");
+    }
+  } else if (!URL.canParse(url)) {
+    throw refuse(url, "is not a URL", "invalid_image_url");
+  }
+  return url;
+}
+
+function pathOf(source: string, baseDir: string): string {
+  if (source === "") throw refuse("an image", "has an empty name", "image_unreadable");
+  if (!/^file:/i.test(source)) return resolve(baseDir, source);
+  try {
+    return fileURLToPath(source);
+  } catch (error) {
+    throw refuse(source, "is no local file: URL", "invalid_image_url", error);
+  }
+}
+
+async function readImage(file: string): Promise<Buffer> {
+  try {
+    const found = await stat(file);
+    if (!found.isFile()) throw refuse(file, "is not a file", "image_unreadable");
+    if (found.size >= FILE_BYTES)
+      throw refuse(file, `has ${found.size} bytes; images must be below ${FILE_BYTES}`, "image_too_large");
+    return await readFile(file);
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw refuse(file, missing ? "does not exist" : "cannot be read", "image_unreadable", error);
+  }
+}
+
+function checkSides(file: string, bytes: Buffer): void {
+  const { width, height } = sidesOf(file, bytes);
+  if (Math.min(width, height) < SHORTEST_SIDE) {
+    throw refuse(
+      file,
+      `is ${width}×${height} pixels; each side must have at least ${SHORTEST_SIDE}`,
+      "image_too_small",
+    );
+  }
+  if (Math.max(width, height) / Math.min(width, height) > WIDEST_RATIO) {
+    throw refuse(
+      file,
+      `is ${width}×${height} pixels; the sides may differ by a factor of ${WIDEST_RATIO} at most`,
+      "image_too_narrow",
+    );
+  }
+}
+
+function sidesOf(file: string, bytes: Buffer): { readonly width: number; readonly height: number } {
+  try {
+    return imageSize(bytes);
+  } catch (error) {
+    throw refuse(file, "is damaged: its size cannot be read", "image_unreadable", error);
+  }
+}
+
+function refuse(what: string, problem: string, code: string, cause?: unknown): UsageError {
+  return new UsageError(`${what} ${problem}`, {
+    code,
+    hint: "Give a public http(s) URL, or a local PNG, JPEG, GIF, WebP or BMP file below 7 MB, relative to the job file.",
+    cause,
+  });
+}
+
+function startsWith(bytes: Buffer, offset: number, hex: string): boolean {
+  return bytes.subarray(offset, offset + hex.length / 2).toString("hex") === hex;
+}

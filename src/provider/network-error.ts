@@ -1,0 +1,101 @@
+import type { RowErrorKind, Usage } from "../types.js";
+import type { Endpoint } from "./endpoint.js";
+import { objectOf, stringOf } from "./json-value.js";
+import { ProviderError } from "./provider.js";
+
+/** Our own deadline, told apart from what undici and the system report. */
+export class CallTimeout extends Error {
+  readonly code = "PROMPTMILL_TIMEOUT";
+
+  constructor(timeoutMs: number, streamed: boolean) {
+    super(streamed ? `no data for ${timeoutMs} ms` : `no answer within ${timeoutMs} ms`);
+  }
+}
+
+interface Failure {
+  readonly kind: RowErrorKind;
+  readonly code: string;
+  readonly says: string;
+}
+
+const REFUSED: Failure = { kind: "network", code: "connection_refused", says: "refused the connection" };
+const RESET: Failure = { kind: "network", code: "connection_reset", says: "closed the connection" };
+const UNKNOWN_HOST: Failure = { kind: "network", code: "host_not_found", says: "is not known to DNS" };
+const UNREACHABLE: Failure = { kind: "network", code: "host_unreachable", says: "cannot be reached" };
+const CONNECT: Failure = {
+  kind: "network",
+  code: "connect_timeout",
+  says: "did not accept the connection in time",
+};
+const TIMEOUT: Failure = { kind: "timeout", code: "timeout", says: "did not answer in time" };
+const TLS: Failure = { kind: "network", code: "tls_error", says: "could not agree on a secure connection" };
+const NOT_HTTP: Failure = {
+  kind: "bad_response",
+  code: "invalid_http",
+  says: "sent something that is not HTTP",
+};
+const TOO_LARGE: Failure = {
+  kind: "bad_response",
+  code: "response_too_large",
+  says: "sent more than the limit for an answer",
+};
+const CLOSED: Failure = {
+  kind: "network",
+  code: "provider_closed",
+  says: "was called while its connections were closing",
+};
+const OTHER: Failure = { kind: "network", code: "network_error", says: "could not be called" };
+
+/** By the code of the system, of TLS or of undici. */
+const FAILURES: Readonly<Record<string, Failure>> = {
+  ECONNREFUSED: REFUSED,
+  ECONNRESET: RESET,
+  ECONNABORTED: RESET,
+  EPIPE: RESET,
+  UND_ERR_SOCKET: RESET,
+  UND_ERR_INFO: RESET,
+  ENOTFOUND: UNKNOWN_HOST,
+  EAI_AGAIN: UNKNOWN_HOST,
+  EHOSTUNREACH: UNREACHABLE,
+  ENETUNREACH: UNREACHABLE,
+  EADDRNOTAVAIL: UNREACHABLE,
+  ETIMEDOUT: CONNECT,
+  UND_ERR_CONNECT_TIMEOUT: CONNECT,
+  PROMPTMILL_TIMEOUT: TIMEOUT,
+  UND_ERR_HEADERS_TIMEOUT: TIMEOUT,
+  UND_ERR_BODY_TIMEOUT: TIMEOUT,
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: TOO_LARGE,
+  UND_ERR_HEADERS_OVERFLOW: NOT_HTTP,
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: RESET,
+  UND_ERR_DESTROYED: CLOSED,
+  UND_ERR_CLOSED: CLOSED,
+  EPROTO: TLS,
+  DEPTH_ZERO_SELF_SIGNED_CERT: TLS,
+  SELF_SIGNED_CERT_IN_CHAIN: TLS,
+};
+
+/**
+ * Names what went wrong between us and the server. Always worth another attempt: networks recover, and
+ * the run's own limits end what does not. `usage` is what a broken stream had already been billed.
+ */
+export function networkError(cause: unknown, endpoint: Endpoint, usage: Usage | null): ProviderError {
+  const code = codeOf(cause);
+  const failure = FAILURES[code] ?? byPrefix(code);
+  const detail = cause instanceof CallTimeout ? cause.message : code;
+  return new ProviderError(`${endpoint.displayUrl} ${failure.says}${detail === "" ? "" : ` (${detail})`}`, {
+    disposition: "retryable",
+    kind: failure.kind,
+    code: failure.code,
+    usage,
+    cause,
+  });
+}
+
+function byPrefix(code: string): Failure {
+  if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|HOSTNAME_MISMATCH)/.test(code)) return TLS;
+  return code.startsWith("HPE_") ? NOT_HTTP : OTHER;
+}
+
+function codeOf(cause: unknown): string {
+  return stringOf(objectOf(cause)?.["code"]) ?? "";
+}

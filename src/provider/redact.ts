@@ -1,0 +1,25 @@
+/** Longest vendor text that goes into a message, a journal line or a log. */
+const MESSAGE_CHARACTERS = 500;
+/** Shorter keys are shown as stars only: their ends would give away too much. */
+const MASKABLE_CHARACTERS = 16;
+/** Below this a "key" is a placeholder such as `x`, and removing it would only garble messages. */
+const SECRET_CHARACTERS = 4;
+
+/** A key as it may be shown: its first 3 and last 4 characters at most, short ones not at all. */
+export function maskKey(key: string): string {
+  return key.length < MASKABLE_CHARACTERS ? "***" : `${key.slice(0, 3)}…${key.slice(-4)}`;
+}
+
+/**
+ * Makes text from a server or the network fit to be kept: the key and any bearer token masked, on one
+ * line of at most `limit` characters. Every message and every logged body goes through here.
+ */
+export function safeText(text: string, apiKey: string | null, limit: number = MESSAGE_CHARACTERS): string {
+  let safe = text;
+  if (apiKey !== null && apiKey.length >= SECRET_CHARACTERS) safe = safe.replaceAll(apiKey, maskKey(apiKey));
+  safe = safe
+    .replaceAll(/\b(Bearer\s+)[\w.~+/=-]+/gi, "$1***")
+    .replaceAll(/\s+/g, " ")
+    .trim();
+  return safe.length <= limit ? safe : `${safe.slice(0, limit - 1)}…`;
+}

@@ -1,0 +1,113 @@
+import type { Usage } from "../types.js";
+import { readVendorError } from "./classify-error.js";
+import type { VendorError } from "./classify-error.js";
+import { nonEmpty, objectOf, stringOf } from "./json-value.js";
+import { readReply } from "./reply.js";
+import type { Reply } from "./reply.js";
+import type { EventSink, ServerEvent } from "./sse.js";
+
+interface ToolCall {
+  id?: string;
+  type?: string;
+  function: { name: string; arguments: string };
+}
+
+/**
+ * Puts a streamed answer together, chunk by chunk, for both protocols (chunks are increments: native calls
+ * ask for `incremental_output`).
+ *
+ * States: open; errored (an error came after HTTP 200); finished (a finish reason came, usage may follow);
+ * complete (`[DONE]` or an error: nothing that matters follows). A stream that ends open was cut.
+ */
+export class StreamAssembly implements EventSink {
+  /** What the server said went wrong, in mid-stream. */
+  error: VendorError | null = null;
+  /** Chunks that were not JSON: the stream is damaged. */
+  damaged = false;
+  #text: string | null = null;
+  #reasoning: string | null = null;
+  #refusal: string | null = null;
+  #finishReason: string | null = null;
+  #usage: Usage | null = null;
+  #requestId: string | null = null;
+  readonly #toolCalls: ToolCall[] = [];
+
+  take(event: ServerEvent): boolean {
+    if (event.data.trim() === "[DONE]") return true;
+    if (event.data === "") return false;
+    let chunk: unknown;
+    try {
+      chunk = JSON.parse(event.data);
+    } catch {
+      if (event.event === "error")
+        return this.#fail({ status: event.status ?? 200, code: null, message: event.data, requestId: null });
+      this.damaged = true;
+      return true;
+    }
+    const reply = event.event === "error" ? null : readReply(chunk);
+    const outer = objectOf(chunk);
+    if (reply === null || (outer !== null && outer["error"] !== undefined && outer["error"] !== null)) {
+      const error = readVendorError(chunk, event.status ?? 200);
+      if (error !== null) return this.#fail(error);
+      if (event.event === "error") {
+        return this.#fail({ status: event.status ?? 200, code: null, message: event.data, requestId: null });
+      }
+    }
+    if (reply !== null) this.#add(reply);
+    return false;
+  }
+
+  get finished(): boolean {
+    return this.#finishReason !== null;
+  }
+
+  get usage(): Usage | null {
+    return this.#usage;
+  }
+
+  reply(): Reply {
+    return {
+      text: this.#text,
+      reasoning: this.#reasoning,
+      finishReason: this.#finishReason,
+      toolCalls: this.#toolCalls.length === 0 ? null : this.#toolCalls.filter((call) => call !== undefined),
+      refusal: this.#refusal,
+      usage: this.#usage,
+      requestId: this.#requestId,
+    };
+  }
+
+  #fail(error: VendorError): true {
+    this.error = error.requestId === null ? { ...error, requestId: this.#requestId } : error;
+    return true;
+  }
+
+  #add(reply: Reply): void {
+    if (reply.text !== null) this.#text = (this.#text ?? "") + reply.text;
+    if (reply.reasoning !== null) this.#reasoning = (this.#reasoning ?? "") + reply.reasoning;
+    if (reply.refusal !== null) this.#refusal = (this.#refusal ?? "") + reply.refusal;
+    if (reply.finishReason !== null) this.#finishReason = reply.finishReason;
+    // Native chunks carry a running count, compatible ones a single last one: the latest holds in both.
+    if (reply.usage !== null) this.#usage = reply.usage;
+    if (reply.requestId !== null) this.#requestId = reply.requestId;
+    for (const delta of reply.toolCalls ?? []) this.#addToolCall(delta);
+  }
+
+  /** The first delta of a call names it, the later ones bring its arguments piece by piece. */
+  #addToolCall(value: unknown): void {
+    const delta = objectOf(value);
+    if (delta === null) return;
+    const index =
+      typeof delta["index"] === "number" ? delta["index"] : Math.max(0, this.#toolCalls.length - 1);
+    if (!Number.isInteger(index) || index < 0 || index > 127) return;
+    const call = (this.#toolCalls[index] ??= { function: { name: "", arguments: "" } });
+    const id = nonEmpty(delta["id"]);
+    const type = nonEmpty(delta["type"]);
+    if (id !== null) call.id = id;
+    if (type !== null) call.type = type;
+    const called = objectOf(delta["function"]);
+    const name = nonEmpty(called?.["name"]);
+    if (name !== null) call.function.name = name;
+    call.function.arguments += stringOf(called?.["arguments"]) ?? "";
+  }
+}

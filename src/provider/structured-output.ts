@@ -1,0 +1,125 @@
+import { Ajv } from "ajv";
+import { Ajv2019 } from "ajv/dist/2019.js";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import type { ErrorObject, ValidateFunction } from "ajv";
+import { UsageError } from "../errors.js";
+import type { Parameters } from "../types.js";
+import { modelTraits } from "./models.js";
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** Says what is wrong with a value, or null when it fits. */
+export type ValidateJson = (value: unknown) => string | null;
+
+export type StructuredAnswer = { readonly value: unknown } | { readonly problem: string };
+
+const SHOWN_PROBLEMS = 3;
+
+/**
+ * How to ask for output of a shape: `json_schema` where the model supports it, else `json_object` with
+ * the schema in the prompt (`instruction`, to be added to the system message). While the model thinks,
+ * json_object is refused, so the instruction stands alone. Source: structured output page, Feb 2026.
+ */
+export function structuredOutputFor(
+  model: string,
+  schema: JsonSchema,
+  thinking: boolean,
+  name = "answer",
+): {
+  readonly responseFormat: NonNullable<Parameters["responseFormat"]>;
+  readonly instruction: string | null;
+} {
+  if (modelTraits(model).jsonSchema === true) {
+    return {
+      responseFormat: { type: "json_schema", jsonSchema: { name, schema, strict: true } },
+      instruction: null,
+    };
+  }
+  return {
+    responseFormat: { type: thinking ? "text" : "json_object" },
+    instruction: jsonInstruction(schema),
+  };
+}
+
+/** Words that make a model without json_schema answer in a schema; holds the word JSON, which json_object needs. */
+export function jsonInstruction(schema: JsonSchema): string {
+  return `Answer with one JSON value that fits this JSON Schema, and nothing else: no explanation, no code fence.\n${JSON.stringify(schema)}`;
+}
+
+/**
+ * Compiles a user's JSON Schema (draft-07, 2019-09 or 2020-12 by its `$schema`, draft-07 without).
+ * Remote references are not fetched, `format` is not checked. UsageError when it is no schema.
+ */
+export function compileSchema(schema: JsonSchema): ValidateJson {
+  let validate: ValidateFunction;
+  try {
+    const options = { allErrors: true, strict: false, validateFormats: false };
+    const draft = typeof schema["$schema"] === "string" ? schema["$schema"] : "";
+    const ajv = draft.includes("2020-12")
+      ? new Ajv2020(options)
+      : draft.includes("2019-09")
+        ? new Ajv2019(options)
+        : new Ajv(options);
+    validate = ajv.compile(schema);
+  } catch (error) {
+    throw new UsageError(
+      `output.schema is no JSON Schema: ${error instanceof Error ? error.message : String(error)}`,
+      {
+        code: "invalid_schema",
+        hint: "Correct output.schema in the job; remote $ref and draft-04 are not supported.",
+        cause: error,
+      },
+    );
+  }
+  return (value) => (validate(value) ? null : describe(validate.errors ?? []));
+}
+
+/**
+ * Reads a structured answer: JSON, alone or in a code fence, that fits. The problem, in one sentence, when
+ * it is not JSON or does not fit; never throws.
+ */
+export function parseStructured(text: string, validate: ValidateJson): StructuredAnswer {
+  const trimmed = text.trim();
+  if (trimmed === "") return { problem: "the answer is empty" };
+  const whole = parse(trimmed);
+  const parsed = whole ?? parse(fenced(trimmed) ?? "");
+  if (parsed === null)
+    return { problem: `the answer is not JSON: it begins with ${JSON.stringify(trimmed.slice(0, 40))}` };
+  const problem = validate(parsed.value);
+  return problem === null
+    ? { value: parsed.value }
+    : { problem: `the answer does not fit the schema: ${problem}` };
+}
+
+function parse(text: string): { readonly value: unknown } | null {
+  try {
+    return { value: JSON.parse(text) as unknown };
+  } catch {
+    return null;
+  }
+}
+
+/** What stands in the first code fence; the closing one may be missing, as in an answer that was cut. */
+function fenced(text: string): string | null {
+  const open = /(?:^|\n)[ \t]*```[\w-]*[ \t]*\r?\n/.exec(text);
+  if (open === null) return null;
+  const from = open.index + open[0].length;
+  const close = text.indexOf("```", from);
+  return text.slice(from, close === -1 ? undefined : close);
+}
+
+function describe(errors: readonly ErrorObject[]): string {
+  const shown = errors.slice(0, SHOWN_PROBLEMS).map((error) => {
+    const place = error.instancePath === "" ? "the value" : error.instancePath;
+    return `${place} ${error.message ?? "is not allowed"}${detail(error)}`;
+  });
+  const more = errors.length - shown.length;
+  return shown.join("; ") + (more > 0 ? `; and ${more} more` : "");
+}
+
+function detail(error: ErrorObject): string {
+  const parameters = error.params as Readonly<Record<string, unknown>>;
+  if (error.keyword === "enum") return ` (${JSON.stringify(parameters["allowedValues"])})`;
+  if (error.keyword === "additionalProperties") return ` (${String(parameters["additionalProperty"])})`;
+  return "";
+}
