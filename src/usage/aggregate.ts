@@ -32,7 +32,7 @@ export interface UsageSummary {
   readonly rates: readonly ExchangeRate[];
   /** Runs with usage in the period, by start. */
   readonly runs: readonly Pick<UsageReport, "runId" | "job" | "startedAt" | "finishedAt">[];
-  /** By day when that is a dimension, else the most expensive first. */
+  /** By day when that is a dimension, else the most expensive first. Empty when `by` is. */
   readonly groups: readonly UsageGroup[];
   readonly total: UsageGroup;
   /** The most that possibly billed starts of these runs can have cost, over the whole of each run. */
@@ -81,10 +81,11 @@ export function aggregate(runs: readonly RunUsage[], options: AggregateOptions =
       splits ||= days.splitsHours(part.hour);
       const group = Object.fromEntries(by.map((name) => [name, valueOf(name, run.usage, part, days)]));
       const key = JSON.stringify(Object.values(group));
+      total.add(run, part);
+      if (by.length === 0) continue;
       let sum = groups.get(key);
       if (!sum) groups.set(key, (sum = new GroupSum(group)));
       sum.add(run, part);
-      total.add(run, part);
     }
   }
   const inReport = [...counted];
@@ -110,10 +111,7 @@ export function aggregate(runs: readonly RunUsage[], options: AggregateOptions =
       inReport.flatMap((run) => run.usage.possiblyBilled.atMost),
       rates,
     ),
-    warnings: [
-      ...inReport.flatMap(warningsOf),
-      ...(splits && by.includes("day") ? [splitWarning(days)] : []),
-    ],
+    warnings: [...warningsOf(inReport), ...(splits && by.includes("day") ? [splitWarning(days)] : [])],
   };
 }
 
@@ -163,17 +161,26 @@ function amountOf(group: UsageGroup): number {
   return group.cost.reduce((sum, money) => sum + money.amount, 0);
 }
 
-function warningsOf(run: RunUsage): string[] {
-  const { usage } = run;
-  const name = `Run ${usage.runId}`;
-  const { possiblyBilled } = usage.attempts;
+/** One sentence per matter, however many runs it concerns. */
+function warningsOf(runs: readonly RunUsage[]): string[] {
+  const unfinished = runs.filter((run) => !run.finished);
+  const possibly = runs.filter((run) => run.usage.attempts.possiblyBilled > 0);
+  const calls = possibly.reduce((sum, run) => sum + run.usage.attempts.possiblyBilled, 0);
   return [
-    ...run.warnings,
-    ...(run.finished ? [] : [`${name} is not finished: its figures are those so far.`]),
-    ...(possiblyBilled > 0
-      ? [`${name}: ${possiblyBilled} calls may have been billed without an answer recorded; not in the cost.`]
+    ...runs.flatMap((run) => run.warnings),
+    ...(unfinished.length > 0 ? [`Not finished, figures so far: ${someNames(unfinished)}.`] : []),
+    ...(calls > 0
+      ? [
+          `Calls that may have been billed with no answer recorded, not in the cost: ${calls}, in ${someNames(possibly)}.`,
+        ]
       : []),
   ];
+}
+
+function someNames(runs: readonly RunUsage[]): string {
+  const names = runs.slice(0, 3).map((run) => run.usage.runId);
+  const more = runs.length - names.length;
+  return more === 0 ? names.join(", ") : `${names.join(", ")} and ${more} more runs`;
 }
 
 function splitWarning(days: CalendarDays): string {

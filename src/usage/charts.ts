@@ -47,9 +47,10 @@ export function columnChart(chart: ColumnChart): Markup {
 <title id="${chart.id}-title">${chart.title}</title><desc id="${chart.id}-text">${chart.description}</desc>
 <g aria-hidden="true">${ticks.map(
     (tick) =>
-      markup`<line class="${tick === 0 ? "axis" : "grid"}" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(tick)}" y2="${y(tick)}"/><text class="tick" x="${LEFT - 8}" y="${y(tick) + 4}" text-anchor="end">${chart.tick(tick)}</text>`,
+      markup`<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(tick)}" y2="${y(tick)}"/><text class="tick" x="${LEFT - 8}" y="${y(tick) + 4}" text-anchor="end">${chart.tick(tick)}</text>`,
   )}
 ${chart.categories.map((category, index) => column(chart, category, index, band, y))}
+<line class="axis" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${y(0)}" y2="${y(0)}"/>
 ${categoryLabels(chart, band)}</g></svg>`;
 }
 

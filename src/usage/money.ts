@@ -57,13 +57,30 @@ export function formatMoney(money: Money): string {
   return `${formatAmount(money.amount)} ${money.currency}`;
 }
 
-/** The number of `formatMoney` alone, for columns whose heading names the currency. */
-export function formatAmount(amount: number): string {
+/**
+ * Decimals for a column of amounts, so that its points stand below each other: 2, or what the smallest one
+ * needs for two digits, 4 at most.
+ */
+export function columnDecimals(amounts: readonly number[]): number {
+  const sizes = amounts.map(Math.abs).filter((size) => size > 0);
+  const smallest = sizes.reduce((least, size) => Math.min(least, size), 1);
+  return Math.min(4, decimalsToShow(smallest, 2));
+}
+
+function decimalsToShow(size: number, digits: number): number {
+  return Math.min(6, Math.max(2, digits - 1 - Math.floor(Math.log10(size))));
+}
+
+/**
+ * The number of `formatMoney` alone, for columns whose heading names the currency; with as many decimals as
+ * given, else as it needs.
+ */
+export function formatAmount(amount: number, decimals?: number): string {
+  if (decimals !== undefined) return withThousands(amount.toFixed(decimals));
   const size = Math.abs(amount);
   if (size >= 1 || size === 0) return withThousands(amount.toFixed(2));
   if (size < 0.000001) return amount < 0 ? "> -0.000001" : "< 0.000001";
-  const decimals = Math.min(6, Math.max(2, 2 - Math.floor(Math.log10(size))));
-  return amount.toFixed(decimals).replace(/(\.\d\d\d*?)0+$/, "$1");
+  return amount.toFixed(decimalsToShow(size, 3)).replace(/(\.\d\d\d*?)0+$/, "$1");
 }
 
 /** Groups the digits before the point by thousands with commas. */

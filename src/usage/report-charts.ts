@@ -2,9 +2,9 @@ import type { UsageSummary } from "./aggregate.js";
 import { daysBetween } from "./calendar-day.js";
 import { bar, columnChart, legend, sumOf, type ChartSeries } from "./charts.js";
 import { markup, type Markup } from "./markup.js";
-import { formatAmount, formatMoney, withThousands } from "./money.js";
+import { columnDecimals, formatAmount, formatMoney, withThousands } from "./money.js";
 import { figuresTable, numberCell } from "./report-html-table.js";
-import { shortCount } from "./report-table.js";
+import { amountOf, shortCount } from "./report-table.js";
 import type { UsageGroup } from "./usage-group.js";
 
 /** Models that get a colour of their own; the rest share the last one. */
@@ -60,11 +60,13 @@ export function jobBars(byJob: UsageSummary): Markup {
       .sort((a, b) => b.amount - a.amount);
     if (jobs.length === 0) return [];
     const most = jobs[0]?.amount ?? 1;
+    const decimals = columnDecimals(jobs.slice(0, MOST_JOBS).map(({ amount }) => amount));
+    const rates = jobs.slice(0, MOST_JOBS).map(({ group }) => amountIn(group.costPer1000Rows, currency));
     const rows = jobs
       .slice(0, MOST_JOBS)
       .map(
         ({ group, amount }) =>
-          markup`<tr><th scope="row">${group.group["job"] ?? ""}</th><td class="bar-cell">${bar(amount / most, 0)}</td>${numberCell(formatAmount(amount))}${numberCell(withThousands(String(group.rows.total)))}${numberCell(formatAmount(amountIn(group.costPer1000Rows, currency)))}</tr>`,
+          markup`<tr><th scope="row">${group.group["job"] ?? ""}</th><td class="bar-cell">${bar(amount / most, 0)}</td>${numberCell(formatAmount(amount, decimals))}${numberCell(withThousands(String(group.rows.total)))}${numberCell(formatAmount(amountIn(group.costPer1000Rows, currency), columnDecimals(rates)))}</tr>`,
       );
     const rest = jobs.slice(MOST_JOBS);
     const left = rest.reduce((sum, { amount }) => sum + amount, 0);
@@ -79,7 +81,7 @@ export function jobBars(byJob: UsageSummary): Markup {
 
 /** Failed rows by cause as bars. */
 export function failureBars(summary: UsageSummary): Markup {
-  const causes = Object.entries(summary.total.failures).sort(([, a], [, b]) => b - a);
+  const causes = Object.entries(summary.total.failures);
   const failed = summary.total.rows.failed;
   if (failed === 0)
     return markup`<section><h2>Failures by cause</h2><p class="quiet">No row failed.</p></section>`;
@@ -189,5 +191,5 @@ function causeText(kind: string): string {
 }
 
 function amountIn(amounts: UsageGroup["cost"], currency: string): number {
-  return amounts.find((money) => money.currency === currency)?.amount ?? 0;
+  return amountOf(amounts, currency) ?? 0;
 }

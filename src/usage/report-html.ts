@@ -66,9 +66,10 @@ function cards(summary: UsageSummary): Markup {
   const { total } = summary;
   const cost = total.cost.map(formatMoney);
   const per1000 = total.costPer1000Rows.map(formatMoney).join(" + ");
+  const isPartly = total.unpricedModels.length > 0;
   const failedShare = total.rows.total === 0 ? 0 : total.rows.failed / total.rows.total;
   return markup`<dl class="cards">
-${card("Cost", cost.length > 0 ? cost : ["not known"], per1000 ? `${per1000} per 1,000 rows` : "no price for these models")}
+${card(isPartly && cost.length > 0 ? "Cost, without unpriced models" : "Cost", cost.length > 0 ? cost : ["not known"], per1000 ? `${per1000} per 1,000 rows` : "no price for these models")}
 ${card("Rows", [withThousands(String(total.rows.total))], `in ${plural(total.runs, "run")}`)}
 ${card("Failed", [withThousands(String(total.rows.failed))], `${percent(failedShare)} of rows`)}
 ${card("Tokens", [shortCount(total.tokens.total)], plural(total.attempts.billed, "billed call"))}

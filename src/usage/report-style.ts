@@ -11,7 +11,7 @@ export const reportStyle = new Markup(`
 main{padding:0!important;max-width:none!important}details{display:none}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,"Noto Sans","PingFang SC","Microsoft YaHei",sans-serif}
-main{max-width:1000px;margin:0 auto;padding:28px 20px 48px}
+main{max-width:1080px;margin:0 auto;padding:28px 20px 48px}
 h1{font-size:26px;line-height:1.2;margin:0 0 4px}
 h2{font-size:17px;margin:0 0 10px}
 p{margin:0 0 8px}
@@ -43,8 +43,11 @@ table{border-collapse:collapse;width:100%;font-size:14px}
 caption{text-align:left;color:var(--quiet);padding-bottom:6px}
 th,td{padding:5px 10px;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}
 th{font-weight:600}
-thead th{color:var(--quiet);font-size:13px;white-space:nowrap;vertical-align:bottom}
-tbody th{font-weight:400;overflow-wrap:anywhere;min-width:7em}
+thead th{color:var(--quiet);font-size:13px;vertical-align:bottom}
+thead .number{white-space:normal}
+.wide{font-size:13px}
+.wide th,.wide td{padding-left:7px;padding-right:7px}
+tbody th{font-weight:400;overflow-wrap:anywhere;min-width:9em}
 .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
 th:first-child,td:first-child{padding-left:0}
 th:last-child,td:last-child{padding-right:0}

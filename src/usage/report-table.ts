@@ -1,7 +1,10 @@
 import type { UsageSummary } from "./aggregate.js";
-import { formatAmount, formatMoney, withThousands } from "./money.js";
+import { columnDecimals, formatAmount, formatMoney, withThousands } from "./money.js";
 import { formatTextTable, textTableWidth, type TextColumn } from "./text-table.js";
 import type { UsageGroup } from "./usage-group.js";
+
+/** Names are cut to this many characters before columns are left out. */
+const SHORTEST_NAME = 22;
 
 interface Figure {
   readonly column: TextColumn;
@@ -22,11 +25,13 @@ export function formatReportTable(summary: UsageSummary, width = 80): string {
     column: { title: name, shrinks: true },
     value: (group) => group.group[name] ?? "",
   }));
-  const table = [fullFigures, shortFigures, fewFigures]
+  const table = [fullFigures, shortFigures, fewFigures, fewestFigures]
     .map((figures) => layOut(summary, [...names, ...figures(summary)]))
-    .reduce((chosen, next) => (textTableWidth(chosen.columns, chosen.lines) <= width ? chosen : next));
+    .reduce((chosen, next) => (fits(chosen, width) ? chosen : next));
   const text = formatTextTable(table.columns, table.lines, width);
-  return [text, "", ...notes(summary)].join("\n") + "\n";
+  const causes = Object.entries(summary.total.failures).map(([kind, rows]) => `${kind} ${whole(rows)}`);
+  const failures = causes.length > 0 ? [`Failures: ${causes.join(", ")}.`] : [];
+  return [text, "", ...failures, ...notes(summary)].join("\n") + "\n";
 }
 
 /** What a reader must know beside the figures: unpriced models, possible charges, savings, warnings. */
@@ -56,16 +61,23 @@ export function notes(summary: UsageSummary): string[] {
       `Possibly billed besides: at most ${summary.possiblyBilledAtMost.map(formatMoney).join(" + ")}.`,
     );
   }
-  const causes = Object.entries(total.failures).sort(([, a], [, b]) => b - a);
-  if (causes.length > 0)
-    list.push(`Failures: ${causes.map(([kind, rows]) => `${kind} ${rows}`).join(", ")}.`);
   return [...list, ...summary.warnings];
 }
 
-function layOut(
-  summary: UsageSummary,
-  figures: readonly Figure[],
-): { columns: TextColumn[]; lines: string[][] } {
+interface Layout {
+  readonly columns: readonly TextColumn[];
+  readonly lines: readonly (readonly string[])[];
+}
+
+/** Whether it fits when names are cut, but not to less than can be told apart. */
+function fits({ columns, lines }: Layout, width: number): boolean {
+  const cut = lines.map((line) =>
+    line.map((cell, index) => (columns[index]?.shrinks ? cell.slice(0, SHORTEST_NAME) : cell)),
+  );
+  return textTableWidth(columns, cut) <= width;
+}
+
+function layOut(summary: UsageSummary, figures: readonly Figure[]): Layout {
   const kept = figures.filter((figure) => !figure.optional || !/^0?$/.test(figure.value(summary.total)));
   const lines = summary.groups.map((group) => kept.map((figure) => figure.value(group)));
   if (summary.groups.length !== 1 || summary.by.length === 0) {
@@ -113,22 +125,46 @@ function fewFigures(summary: UsageSummary): Figure[] {
   return [
     number("rows", (group) => shortCount(group.rows.total)),
     number("failed", (group) => shortCount(group.rows.failed)),
+    number("input", (group) => shortCount(group.tokens.input)),
+    number("output", (group) => shortCount(group.tokens.output)),
+    ...moneyFigures(summary),
+  ];
+}
+
+function fewestFigures(summary: UsageSummary): Figure[] {
+  return [
+    number("rows", (group) => shortCount(group.rows.total)),
+    number("failed", (group) => shortCount(group.rows.failed)),
     number("tokens", (group) => shortCount(group.tokens.total)),
     ...moneyFigures(summary),
   ];
 }
 
 function moneyFigures(summary: UsageSummary): Figure[] {
-  return summary.total.cost.flatMap(({ currency }) => [
-    number(currency, (group) => amountIn(group.cost, currency, group)),
-    number(`${currency}/1,000 rows`, (group) => amountIn(group.costPer1000Rows, currency, group)),
-  ]);
+  return summary.total.cost.flatMap(({ currency }) => {
+    const column = (title: string, amounts: (group: UsageGroup) => UsageGroup["cost"]): Figure => {
+      const decimals = columnDecimals(
+        [summary.total, ...summary.groups].map((group) => amountOf(amounts(group), currency) ?? 0),
+      );
+      return number(title, (group) => amountText(group, amountOf(amounts(group), currency), decimals));
+    };
+    return [
+      column(currency, (group) => group.cost),
+      column(`${currency}/1,000 rows`, (group) => group.costPer1000Rows),
+    ];
+  });
 }
 
-function amountIn(amounts: UsageGroup["cost"], currency: string, group: UsageGroup): string {
-  const money = amounts.find((candidate) => candidate.currency === currency);
-  if (!money) return group.unpricedModels.length > 0 ? "unpriced" : "-";
-  return `${group.unpricedModels.length > 0 ? "≥ " : ""}${formatAmount(money.amount)}`;
+/** null: no amount in that currency. */
+export function amountOf(amounts: UsageGroup["cost"], currency: string): number | null {
+  return amounts.find((money) => money.currency === currency)?.amount ?? null;
+}
+
+/** An amount in a table's cell; `≥` where calls without a price are not in it. */
+export function amountText(group: UsageGroup, amount: number | null, decimals: number): string {
+  const isPartly = group.unpricedModels.length > 0;
+  if (amount === null) return isPartly ? "unpriced" : "-";
+  return `${isPartly ? "≥ " : ""}${formatAmount(amount, decimals)}`;
 }
 
 /** Shortens a count to three significant digits: 999, 12.3K, 4.56M. */

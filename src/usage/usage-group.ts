@@ -1,5 +1,6 @@
 import type { Money } from "../types.js";
 import type { RunUsage } from "./collect-runs.js";
+import { compareText } from "./compare-text.js";
 import { convertMoney, type ExchangeRate } from "./exchange-rate.js";
 import { MoneySum } from "./money.js";
 import { addCounts, addTokens, emptyTokens, type TokenCounts } from "./usage-bucket.js";
@@ -18,6 +19,7 @@ export interface UsageGroup {
   readonly costPer1000Rows: readonly Money[];
   readonly unpricedModels: readonly string[];
   readonly approximateModels: readonly string[];
+  /** By kind, the most frequent first. */
   readonly failures: Readonly<Record<string, number>>;
   readonly reused: { readonly rows: number; readonly saved: readonly Money[] };
 }
@@ -67,7 +69,9 @@ export class GroupSum {
         rows === 0 ? [] : cost.map(({ amount, currency }) => ({ amount: (amount / rows) * 1000, currency })),
       unpricedModels: [...this.#unpriced].sort(),
       approximateModels: [...this.#approximate].sort(),
-      failures: this.#failures,
+      failures: Object.fromEntries(
+        Object.entries(this.#failures).sort(([a, x], [b, y]) => y - x || compareText(a, b)),
+      ),
       reused: { rows: this.#reused, saved: convertMoney(this.#saved.toJSON(), rates) },
     };
   }
