@@ -1,0 +1,21 @@
+import type { InputRow } from "./row.js";
+
+/**
+ * The text of an id value: a string that is not blank as it is, a finite number by `String`, else null.
+ *
+ * Ids are not trimmed: `a` and `a ` are two ids.
+ */
+export function idText(value: unknown): string | null {
+  if (typeof value === "string") return value.trim() === "" ? null : value;
+  return typeof value === "number" ? String(value) : null;
+}
+
+/**
+ * A row's customId: the text of its id column, or the row number when there is no id column.
+ *
+ * `scanInput` has made sure that readable rows have unique ids. A row marked with a `problem` may have no
+ * readable id; it falls back to the row number.
+ */
+export function customIdOf(row: InputRow, idColumn: string | null): string {
+  return (idColumn === null ? null : idText(row.values[idColumn])) ?? String(row.rowIndex);
+}

@@ -1,0 +1,11 @@
+export { customIdOf } from "./custom-id.js";
+export type { InputDescription } from "./describe.js";
+export { describeInput } from "./describe.js";
+export type { ReadHooks } from "./read-rows.js";
+export { readRows } from "./read-rows.js";
+export type { InputRow } from "./row.js";
+export type { InputSummary, ScanHooks } from "./scan.js";
+export { scanInput } from "./scan.js";
+export { fingerprint } from "./source.js";
+export { copyStandardInput } from "./standard-input.js";
+export { hasUnsafeText } from "./unsafe-text.js";

@@ -1,0 +1,118 @@
+import type { UsageError } from "../errors.js";
+import { inputError, MAX_RECORD_BYTES, place, recordTooLarge, rowProblem } from "./input-error.js";
+import { findJsonFault } from "./json-position.js";
+import type { InputRow } from "./row.js";
+import { batches, type RowReading } from "./row-batches.js";
+import { RowValues, valuesOfObject } from "./row-values.js";
+
+const LINE_FEED = 10;
+const SPACE = 32;
+
+/**
+ * Reads JSONL as rows, in batches of up to 500: one object per line, LF or CRLF, the last line with or
+ * without one. Lines of white space are no rows but count as lines.
+ *
+ * A line that is no JSON (message with line and column) or no object is a UsageError, or a row with a
+ * `problem` and no values when lenient.
+ */
+export async function* readJsonlRows(
+  chunks: AsyncIterable<Buffer>,
+  reading: RowReading,
+): AsyncGenerator<InputRow[]> {
+  let begun: Buffer[] = [];
+  let begunBytes = 0;
+  let line = 1;
+  let rowIndex = 0;
+  let rows: InputRow[] = [];
+
+  const take = (bytes: Buffer, start: number, end: number): void => {
+    if (!isBlank(bytes, start, end)) {
+      if (rowIndex > reading.afterRow) {
+        rows.push(parseLine(bytes.toString("utf8", start, end), rowIndex, line, reading));
+      }
+      rowIndex++;
+    }
+    line++;
+  };
+
+  for await (const chunk of chunks) {
+    let start = 0;
+    for (let at = chunk.indexOf(LINE_FEED); at !== -1; at = chunk.indexOf(LINE_FEED, start)) {
+      if (begunBytes === 0) {
+        take(chunk, start, at);
+      } else {
+        const whole = Buffer.concat([...begun, chunk.subarray(0, at)]);
+        begun = [];
+        begunBytes = 0;
+        take(whole, 0, whole.length);
+      }
+      start = at + 1;
+    }
+    if (start < chunk.length) {
+      begun.push(chunk.subarray(start));
+      begunBytes += chunk.length - start;
+      if (begunBytes > MAX_RECORD_BYTES) throw recordTooLarge(reading.path, line);
+    }
+    yield* batches(rows);
+    rows = [];
+  }
+  const last = Buffer.concat(begun);
+  take(last, 0, last.length);
+  yield* batches(rows);
+}
+
+function isBlank(bytes: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) {
+    if ((bytes[at] as number) > SPACE) return false;
+  }
+  return true;
+}
+
+function parseLine(text: string, rowIndex: number, line: number, reading: RowReading): InputRow {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const failure = jsonFailure(text, place(reading.path, line), error);
+    if (!reading.lenient) throw failure;
+    return markedRow(rowIndex, line, failure);
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return { rowIndex, line, values: valuesOfObject(value) };
+  }
+  const failure = notAnObjectFailure(value, place(reading.path, line));
+  if (!reading.lenient) throw failure;
+  return markedRow(rowIndex, line, failure);
+}
+
+function markedRow(rowIndex: number, line: number, failure: UsageError): InputRow {
+  return {
+    rowIndex,
+    line,
+    values: new RowValues(),
+    problem: rowProblem(failure.code, failure.message),
+  };
+}
+
+function jsonFailure(text: string, where: string, cause: unknown): UsageError {
+  const body = text.trimEnd();
+  const fault = findJsonFault(body) ?? { offset: 0, expected: "JSON" };
+  const column = Array.from(body.slice(0, fault.offset)).length + 1;
+  const [found] = body.slice(fault.offset);
+  const received = found === undefined ? "the line ends" : `found ${JSON.stringify(found)}`;
+  return inputError(
+    "invalid_json",
+    `${where}, column ${String(column)}: not JSON: expected ${fault.expected}, ${received}.`,
+    "JSONL has one JSON object per line. Fix the line, run with `--lenient` to mark such rows failed and go on, or set `input.format: csv` if it is CSV.",
+    cause,
+  );
+}
+
+function notAnObjectFailure(value: unknown, where: string): UsageError {
+  const received = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
+  return inputError(
+    "not_an_object",
+    `${where}: expected a JSON object, received ${received}.`,
+    'Write each line as an object, for example {"id": "1", "text": "…"}, or run with `--lenient` to mark such rows failed and go on.',
+  );
+}

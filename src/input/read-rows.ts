@@ -1,0 +1,48 @@
+import type { InputOptions } from "../job/resolved-job.js";
+import { readCsvHead } from "./csv-head.js";
+import { readCsvRows } from "./csv-rows.js";
+import type { InputDescription } from "./describe.js";
+import { readJsonlRows } from "./jsonl-rows.js";
+import { readText } from "./read-text.js";
+import type { InputRow } from "./row.js";
+
+export interface ReadHooks {
+  /** Ends reading with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Skip rows with a rowIndex up to this one; cheap, without parsing them where that is safe. */
+  readonly afterRow?: number | undefined;
+  /** Sees the file's chunks as they lie on disk. */
+  readonly onRawChunk?: ((chunk: Buffer) => void) | undefined;
+}
+
+/**
+ * Reads an input's rows in order, in batches of up to 500 rows or what 128 KB of text hold, if that is less.
+ *
+ * Reads on only when the next batch is asked for; memory is one chunk and one batch, whatever the file's
+ * size. Leaving the loop closes the file. Throws UsageError as `scanInput` does, ids aside.
+ */
+export async function* readRows(
+  description: InputDescription,
+  options: InputOptions,
+  hooks: ReadHooks = {},
+): AsyncGenerator<InputRow[]> {
+  const { path, gzip, encoding } = description;
+  const { signal, onRawChunk } = hooks;
+  const reading = { path, lenient: options.lenient, afterRow: hooks.afterRow ?? -1 };
+  const chunks = readText({ path, gzip, encoding, signal, onRawChunk });
+  if (description.format === "jsonl") {
+    yield* readJsonlRows(chunks, reading);
+    return;
+  }
+  try {
+    const head = await readCsvHead(chunks, { path, delimiter: description.delimiter });
+    yield* readCsvRows(withRest(head.rest, chunks), head, reading);
+  } finally {
+    await chunks.return(undefined);
+  }
+}
+
+async function* withRest(rest: Buffer, chunks: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
+  if (rest.length > 0) yield rest;
+  yield* chunks;
+}
