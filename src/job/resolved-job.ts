@@ -51,16 +51,46 @@ export interface Limits {
   readonly maxThrottledMs: number;
 }
 
+/** One turn of a prompt in several turns, as written. */
+export interface MessageTemplate {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+  /** Only on a last message of role assistant: a prefix that the model continues. */
+  readonly partial?: boolean;
+}
+
 /** Sources of the templates, as written. */
 export interface PromptTemplates {
   readonly system: string | null;
+  /** Empty when `messages` is there. */
   readonly user: string;
+  /** Several turns, in place of `system` and `user`. */
+  readonly messages?: readonly MessageTemplate[];
 }
 
 /** Where a template stands, for messages: file and the 1-based line on which its text begins. */
 export interface TemplatePosition {
   readonly file: string | null;
   readonly line: number;
+  /** Columns by which the file's lines are shifted right against the template's. */
+  readonly indent?: number;
+  /** Template lines follow file lines one to one; otherwise (folded or escaped text) only the start is known. */
+  readonly exact?: boolean;
+}
+
+/** A source text and what it must become. */
+export interface TranslationPair {
+  readonly source: string;
+  readonly target: string;
+}
+
+/** For qwen-mt. Glossary and memory are read from their files already; `source` and `target` are templates. */
+export interface TranslationSettings {
+  readonly source: string;
+  readonly target: string;
+  readonly terms?: readonly TranslationPair[];
+  readonly memory?: readonly TranslationPair[];
+  readonly domain?: string;
 }
 
 /**
@@ -95,4 +125,17 @@ export interface ResolvedJob {
   readonly timeoutMs: number;
   readonly limits: Limits;
   readonly tags: Readonly<Record<string, string>>;
+  /** Absolute folder that local images named by the job's templates are relative to. Default: the working folder. */
+  readonly baseDir?: string;
+  /** Templates of image URLs or local paths; each may render to nothing. */
+  readonly images?: readonly string[];
+  /** Template of a video URL. */
+  readonly video?: string;
+  readonly translation?: TranslationSettings;
+  /** true: answers of earlier runs of this job; text: of that run or job. Absent: none. */
+  readonly reuse?: boolean | string;
+  /** The job named no timeout, so the endpoint's own default may replace `timeoutMs`. */
+  readonly timeoutIsDefault?: boolean;
+  /** By dotted path ("prompt.user", "images.0"). Absent for templates that did not come from a file. */
+  readonly templatePositions?: Readonly<Record<string, TemplatePosition>>;
 }

@@ -1,0 +1,15 @@
+export { defineJob, jobJsonSchema, jobSchema } from "./job-schema.js";
+export type { JobDefinition } from "./job-schema.js";
+export { loadJob } from "./load-job.js";
+export { hasLocalImages, inlineLocalImages } from "./media.js";
+export { missingColumns } from "./missing-columns.js";
+export { builtInPresets, collectPresets, resolvePreset } from "./presets.js";
+export { compileRequests } from "./request-builder.js";
+export type { BuiltRequest, RequestBuilder } from "./request-builder.js";
+export { requestDigest } from "./request-digest.js";
+export type { AnsweredBy } from "./request-digest.js";
+export { resolveJob } from "./resolve-job.js";
+export type { LoadedJob, LoadOptions, ResolveOptions } from "./resolve-job.js";
+export type { NamedPreset, ResolvedJob } from "./resolved-job.js";
+export { RowProblem } from "./row-problem.js";
+export { parseSet } from "./set-values.js";

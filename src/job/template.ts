@@ -1,0 +1,129 @@
+import { Liquid, LiquidError, UndefinedVariableError } from "liquidjs";
+import type { RenderOptions, Template as LiquidTemplate } from "liquidjs";
+import { nearest } from "../config/nearest.js";
+import type { TemplatePosition } from "./resolved-job.js";
+
+/** A mistake in a template or a row that it cannot be rendered for. */
+export class TemplateError extends Error {
+  /** 1-based, in the template's own text. */
+  readonly line: number;
+  readonly column: number;
+  /** The column that the row lacks, when that is the problem. */
+  readonly missing: string | null;
+
+  constructor(message: string, line: number, column: number, missing: string | null, cause: unknown) {
+    super(message, { cause });
+    this.name = "TemplateError";
+    this.line = line;
+    this.column = column;
+    this.missing = missing;
+  }
+}
+
+/** A template, parsed once and rendered per row. */
+export interface Template {
+  /** Columns it names, those within `row["…"]` included. */
+  readonly variables: readonly string[];
+  /** First place of each variable, 1-based, in the template's own text. */
+  lineOf(variable: string): number;
+  /** Inserts the row's values; nothing in them is read as a template. Throws TemplateError. */
+  render(values: Readonly<Record<string, unknown>>): string;
+}
+
+/**
+ * Limits per render. Memory is counted in characters and list items, and stops a runaway loop at once; the
+ * time limit is for what costs no memory, and long enough that a busy machine does not fail a good row.
+ */
+const engine = new Liquid({
+  strictVariables: true,
+  strictFilters: true,
+  // `{% if column %}` and `| default:` are ways to ask whether a value is there.
+  lenientIf: true,
+  ownPropertyOnly: true,
+  parseLimit: 5_000_000,
+  memoryLimit: 50_000_000,
+  renderLimit: 5_000,
+  // Anything found here would come from a file.
+  templates: {},
+  outputEscape: (value: unknown) =>
+    (typeof value === "object" && value !== null ? JSON.stringify(value) : value) as string,
+});
+for (const tag of ["include", "render", "layout", "block"]) delete engine.tags[tag];
+
+/** Name under which a template reaches the whole row, for columns that are no Liquid name. */
+const ROW = "row";
+
+/**
+ * Parses a Liquid template over a row's columns: `{{ title }}`, `{{ 列名 }}`, and `{{ row["Product name"] }}`
+ * for names with spaces. A column that is itself called `row` hides the latter.
+ *
+ * No tag reads files. Lists and mappings (JSONL) come out as JSON. Measured at about 140,000 renders/s for
+ * two variables, so plain insertions have no path of their own. Throws TemplateError for wrong syntax.
+ */
+export function parseTemplate(source: string): Template {
+  const parsed = attempt(() => engine.parse(source));
+  const places = variablePlaces(parsed);
+  const usesRow = engine.globalVariablesSync(parsed).includes(ROW);
+  return {
+    variables: [...places.keys()],
+    lineOf: (variable) => places.get(variable) ?? 1,
+    render: (values) => {
+      const options: RenderOptions | undefined = usesRow ? { globals: { [ROW]: values } } : undefined;
+      return attempt(() => engine.renderSync(parsed, values, options) as string, values);
+    },
+  };
+}
+
+/** Says where in its file a template's line stands: `jobs/a.yaml:12:7`; null when that is not known. */
+export function placeInFile(
+  position: TemplatePosition | undefined,
+  line: number,
+  column: number,
+): { line: number; column: number } | null {
+  if (position === undefined) return null;
+  if (position.exact !== true) return { line: position.line, column: 1 + (position.indent ?? 0) };
+  return { line: position.line + line - 1, column: column + (position.indent ?? 0) };
+}
+
+function variablePlaces(parsed: LiquidTemplate[]): Map<string, number> {
+  const places = new Map<string, number>();
+  for (const uses of Object.values(engine.analyzeSync(parsed).globals)) {
+    for (const { segments, location } of uses) {
+      const [root, property] = segments;
+      const name = root === ROW && segments.length > 1 ? property : root;
+      // row[column] names a column only when the row is there; the inner variable counts by itself.
+      if (name === undefined || typeof name === "object" || (root === ROW && segments.length === 1)) continue;
+      const line = Math.min(places.get(String(name)) ?? Infinity, location.row);
+      places.set(String(name), line);
+    }
+  }
+  return places;
+}
+
+function attempt<T>(action: () => T, values?: Readonly<Record<string, unknown>>): T {
+  try {
+    return action();
+  } catch (cause) {
+    if (!LiquidError.is(cause)) throw cause;
+    const [line, column] = (cause as LiquidError).token.getPosition() as [number, number];
+    if (!(cause instanceof UndefinedVariableError))
+      throw new TemplateError(reason(cause), line, column, null, cause);
+    const path = (cause.originalError as { variableName?: string } | undefined)?.variableName ?? "";
+    const [root = "", ...rest] = path.split(".");
+    const missing = root === ROW && rest.length > 0 && values?.[ROW] === undefined ? rest.join(".") : path;
+    const meant = values === undefined ? null : nearest(missing, Object.keys(values));
+    const hint = meant === null ? "" : `; did you mean ${meant}?`;
+    throw new TemplateError(
+      `there is no column ${JSON.stringify(missing)}${hint}`,
+      line,
+      column,
+      missing,
+      cause,
+    );
+  }
+}
+
+/** The message without the position that the library appends in its own form. */
+function reason(error: Error): string {
+  return error.message.replace(/, (file:.*, )?line:\d+, col:\d+$/, "");
+}
