@@ -22,10 +22,13 @@ export class Exchange {
     this.#response = response;
     this.#log = log;
     log.begin(nowMs);
-    response.once("close", () => {
-      if (this.#timer !== null) clearTimeout(this.#timer);
-      this.#settle({ kind: "dropped" });
-    });
+    response.once("close", () => this.abandon());
+  }
+
+  /** Gives up an exchange that nobody waits for any more; no effect on a settled one. */
+  abandon(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#settle({ kind: "dropped" });
   }
 
   get log(): CallLog {

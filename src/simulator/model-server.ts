@@ -112,7 +112,7 @@ export class ModelServer {
       this.#refuse(call, invalidParameter(markers));
       return;
     }
-    const traits = modelTraits(request.model, this.#options.strictModels);
+    const traits = request.model === "" ? null : modelTraits(request.model, this.#options.strictModels);
     if (traits === null) {
       this.#refuse(call, request.model === "" ? missingModel : unknownModel(request.model));
       return;

@@ -50,11 +50,14 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     log = new CallLog(resolved.trackRequests);
     models.reset();
   };
+  const open = new Set<Exchange>();
   const server = createServer((request, response) => {
     const [path = "", query = ""] = (request.url ?? "").split("?");
     const endpoint = endpoints[path];
     if (endpoint !== undefined && request.method === "POST") {
       const exchange = new Exchange(request, response, log, performance.now());
+      open.add(exchange);
+      response.once("close", () => open.delete(exchange));
       readBody(request, (body) => models.handle(exchange, endpoint, body));
       return;
     }
@@ -79,7 +82,11 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
     batchChatBaseUrl: `${url}/batch/compatible-mode/v1`,
     calls: () => log.counts(),
     reset,
-    close: () => (closing ??= closeServer(server)),
+    close: () => {
+      // Not left to the sockets' own events: those come only after the server says that it is closed.
+      for (const exchange of open) exchange.abandon();
+      return (closing ??= closeServer(server));
+    },
   };
 }
 

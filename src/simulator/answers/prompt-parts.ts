@@ -22,7 +22,7 @@ export function promptParts(system: string, user: string): PromptParts {
 }
 
 const delimiters: readonly RegExp[] = [
-  /<([A-Za-z][\w-]*)>\n?([\s\S]+?)<\/\1>/,
+  /<(\p{L}[\p{L}\p{N}_-]*)>\n?([\s\S]+?)<\/\1>/u,
   /("""|'''|```)(?:\w*\n)?([\s\S]+?)\1/,
   /^(-{3,}|={3,})\s*\n([\s\S]+?)(?:\n(?:-{3,}|={3,})\s*|$(?![\s\S]))/m,
 ];

@@ -1,5 +1,6 @@
-/** A stop that does not end a sentence: a title, a common abbreviation, an initial. */
-const abbreviation = /(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|St|Prof|Sr|Jr|No|vs|etc|cf|e\.g|i\.e|[A-Z])\.$/;
+/** A stop that does not end a sentence: a title, an abbreviation with stops inside, an initial. */
+const abbreviation =
+  /(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|St|Prof|Sr|Jr|No|vs|etc|cf|[A-Z]|(?:[A-Za-z]\.)+[A-Za-z])\.$/;
 
 const sentencePattern =
   /[^.!?。！？｡\n]*(?:[。！？｡]+[」』”’）]*|[.!?]+["'”’)\]]*(?=\s|$)|[.!?]|\n\s*\n|\n|$)/g;
@@ -12,10 +13,12 @@ const sentencePattern =
 export function splitSentences(text: string): string[] {
   const sentences: string[] = [];
   let pending = "";
-  for (const [piece] of text.matchAll(sentencePattern)) {
+  for (const found of text.matchAll(sentencePattern)) {
+    const [piece] = found;
     if (piece === "") continue;
     pending += piece;
-    if (!endsSentence(pending)) continue;
+    const next = text[found.index + piece.length];
+    if (!endsSentence(pending, next === undefined || /\s/.test(next))) continue;
     push(sentences, pending);
     pending = "";
   }
@@ -23,10 +26,11 @@ export function splitSentences(text: string): string[] {
   return sentences;
 }
 
-function endsSentence(text: string): boolean {
-  if (/\n\s*\n$/.test(text)) return true;
-  if (/[。！？｡][」』”’）]*$/.test(text)) return true;
-  return /[.!?]["'”’)\]]*$/.test(text) && !/\.\S+\.$/.test(text.slice(-6)) && !abbreviation.test(text);
+/** `beforeSpace`: white space or the end follows, without which a Latin stop is part of a number or name. */
+function endsSentence(text: string, beforeSpace: boolean): boolean {
+  const end = text.slice(-24);
+  if (/\n\s*\n$/.test(end) || /[。！？｡][」』”’）]*$/.test(end)) return true;
+  return beforeSpace && /[.!?]["'”’)\]]*$/.test(end) && !abbreviation.test(end);
 }
 
 function push(sentences: string[], text: string): void {

@@ -1,3 +1,4 @@
+import { endOfCharacter } from "../token-estimate.js";
 import { splitSentences } from "./sentences.js";
 
 /** Long documents are read up to here, so that one huge row cannot stall the server. */
@@ -12,14 +13,35 @@ const commonWords = new Set(
   ).split(" "),
 );
 
+/** Sentences of a summary are cut here: a document without stops is one sentence. */
+const maxSentenceLength = 400;
+
+/**
+ * A summary in the form that the instructions ask for: so many sentences, or one sentence and so many
+ * points below it. "NO CONTENT" for a document without words.
+ */
+export function summaryText(document: string, instructions: string): string {
+  const points = countIn(instructions, bulletPatterns);
+  if (points === null) {
+    return (
+      joinSentences(summarySentences(document, countIn(instructions, sentencePatterns) ?? 3)) || noContent
+    );
+  }
+  const [first, ...rest] = summarySentences(document, points + 1);
+  if (first === undefined) return noContent;
+  return rest.length === 0 ? first : `${first}\n\n${rest.map((sentence) => `- ${sentence}`).join("\n")}`;
+}
+
+const noContent = "NO CONTENT";
+
 /**
  * An extractive summary: the document's first sentence and those that say most of what it talks about,
  * in the document's order, `count` at most. Sentences weigh by how often their words (of four letters and
  * more; pairs of characters in Chinese and Japanese) occur in the whole document.
  */
-export function extractiveSummary(document: string, count: number): string {
+export function summarySentences(document: string, count: number): string[] {
   const sentences = splitSentences(document.slice(0, maxCharacters));
-  if (sentences.length <= count) return joinSentences(sentences);
+  if (sentences.length <= count) return sentences.map(shorten);
   const words = sentences.map(wordsOf);
   const frequency = new Map<string, number>();
   for (const word of words.flat()) frequency.set(word, (frequency.get(word) ?? 0) + 1);
@@ -29,7 +51,12 @@ export function extractiveSummary(document: string, count: number): string {
     .sort((left, right) => right.weight - left.weight || left.index - right.index)
     .slice(0, count - 1);
   const chosen = [0, ...ranked.map((entry) => entry.index)].sort((left, right) => left - right);
-  return joinSentences(chosen.map((index) => sentences[index] ?? ""));
+  return chosen.map((index) => shorten(sentences[index] ?? ""));
+}
+
+function shorten(sentence: string): string {
+  if (sentence.length <= maxSentenceLength) return sentence;
+  return `${sentence.slice(0, endOfCharacter(sentence, maxSentenceLength))}…`;
 }
 
 function wordsOf(sentence: string): string[] {
@@ -76,13 +103,23 @@ const numberWords: Readonly<Record<string, number>> = {
   五: 5,
 };
 
-/** How many sentences the instructions ask for, 1 to 12; 3 when they do not say. */
-export function sentenceCount(instructions: string): number {
-  const english =
-    /\b(\d+|one|single|two|three|four|five)(?:\s*(?:to|-|–)\s*(\d+|two|three|four|five))?[\s-]+(?:\w+\s+)?sentences?\b/i;
-  const found =
-    english.exec(instructions) ?? /(\d+|[一两兩二三四五])\s*(?:句|个句子|個句子|文で)/.exec(instructions);
-  const word = (found?.[2] ?? found?.[1] ?? "").toLowerCase();
-  const count = numberWords[word] ?? Number(word);
-  return Number.isInteger(count) && count >= 1 ? Math.min(count, 12) : 3;
+const number = "(\\d+|one|single|two|three|four|five|[一两兩二三四五])";
+const upTo = `${number}(?:\\s*(?:to|-|–|至|到)\\s*${number})?`;
+const sentencePatterns = [
+  new RegExp(`\\b${upTo}[\\s-]+(?:\\w+\\s+)?sentences?\\b`, "i"),
+  new RegExp(`${upTo}\\s*(?:句|个句子|個句子|文で)`),
+];
+const bulletPatterns = [
+  new RegExp(`\\b${upTo}[\\s-]+(?:\\w+\\s+)?(?:bullets?|points)\\b`, "i"),
+  new RegExp(`${upTo}\\s*(?:个|個)?(?:要点|要點)`),
+];
+
+/** The number that instructions give, the lower one of a range, 1 to 12; null when they give none. */
+function countIn(instructions: string, patterns: readonly RegExp[]): number | null {
+  for (const pattern of patterns) {
+    const word = pattern.exec(instructions)?.[1]?.toLowerCase() ?? "";
+    const count = numberWords[word] ?? Number(word);
+    if (Number.isInteger(count) && count >= 1) return Math.min(count, 12);
+  }
+  return null;
 }

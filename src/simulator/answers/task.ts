@@ -1,40 +1,41 @@
 import { chooseLabel, labelsIn } from "./labels.js";
 import { promptParts } from "./prompt-parts.js";
-import { extractiveSummary, sentenceCount } from "./summary.js";
+import { summaryText } from "./summary.js";
 
 type Task = "summary" | "translation" | "classification" | "code" | "creative" | "question" | "echo";
 
-/** Tried in this order of a first mention: what the instructions name first is what they ask for. */
+/** The one that is mentioned first in the instructions is what they ask for. */
 const taskPatterns: readonly (readonly [Task, RegExp])[] = [
   [
     "summary",
-    /summar(?:y|ies|i[sz]e|i[sz]ing)|abstract of|tl;?dr|condense|摘要|总结|總結|概括|概要|要約|まとめ/i,
+    /summar(?:y|ies|i[sz]e|i[sz]ing)|\babstracts?\b|tl;?dr|condense|摘要|总结|總結|概括|概要|要約|まとめ/i,
   ],
-  ["translation", /translat(?:e|ion|ing|or)|翻译|翻譯|翻訳|译成|譯成|訳して/i],
+  ["translation", /translat(?:e|ion|ing|or)|翻译|翻譯|翻訳|译成|譯成|译者|譯者|訳して/i],
   [
     "classification",
-    /classif(?:y|ication|ier)|categori[sz]e|sentiment|which (?:label|category)|one of (?:these|the following)|分类|分類|归类/i,
+    /classif(?:y|ication|ier)|categori[sz]e|sentiment|\b(?:one|a single|which) (?:label|category|class)\b|one of (?:these|the following)|标签|標籤|分类|分類|归类|歸類/i,
   ],
   [
     "code",
-    /\b(?:python|javascript|typescript|sql|regex|code|function|program|script)\b|函数|函數|代码|程式|プログラム/i,
+    /\b(?:write|implement|fix|refactor|debug|review|generate|create)\b[^.\n]{0,60}\b(?:function|code|script|program|query|class)\b|\b(?:python|javascript|typescript|postgresql|sql|regexp?|bash)\b|函数|函數|代码|程式碼|プログラム/i,
   ],
   [
     "creative",
-    /\b(?:story|poem|slogan|tagline|haiku|song|novel|dialogue|advert)\b|故事|诗|詩|小说|小說|文案|物語/i,
+    /\b(?:story|poem|fiction|slogans?|taglines?|haiku|song|novel|dialogue|advert)\b|故事|诗|詩|小说|小說|文案|物語/i,
   ],
   [
     "question",
-    /[?？]\s*$|^\s*(?:what|who|when|where|why|how|which|is|are|does|do|can)\b|是谁|是誰|什么|什麼|为什么|為什麼|怎么|何|なぜ/im,
+    /\banswer\b|[?？]\s*$|^\s*(?:what|who|when|where|why|how|which|is|are|does|do|can)\b|谁|誰|什么|什麼|怎么|回答|何|なぜ/im,
   ],
 ];
 
 const language = "([A-Z]\\p{L}+(?:\\s\\([^)]{1,30}\\)|\\s[A-Z]\\p{L}+)?)";
 const targetPatterns: readonly RegExp[] = [
-  new RegExp(`\\b(?:into|to|in)\\s+(?:natural\\s|fluent\\s|idiomatic\\s)?${language}`, "u"),
-  new RegExp(`[Tt]arget language\\s*(?:is|:|=)\\s*${language}`, "u"),
-  /(?:翻译|翻譯|译|譯)(?:成|为|為|至|到)\s*([\p{L}]{2,4}?)(?:[：:，。,\s]|$)/u,
+  /[Tt]arget language\s*(?:is|:|=)\s*([\p{L}][\p{L} ()-]{1,40})/u,
+  new RegExp(`\\binto\\s+(?:natural\\s|fluent\\s|idiomatic\\s)?${language}`, "u"),
+  /(?:译|譯|翻)[^，。\n]{0,14}?((?:简体中|繁体中|繁體中|西班牙|葡萄牙|意大利|義大利|阿拉伯|印尼|[英法德日韩韓俄泰越中])[文语語])/u,
   /([\p{L}]{1,4}語)に/u,
+  new RegExp(`\\b(?:to|in)\\s+${language}`, "u"),
 ];
 
 /** Prompts are searched for what they ask up to here. */
@@ -49,7 +50,7 @@ export function answerText(system: string, user: string): string {
   const instructions = parts.instructions.slice(0, maxInstructions);
   const task = taskOf(instructions, parts.document);
   const { document } = parts;
-  if (task === "summary") return `[simulated] ${extractiveSummary(document, sentenceCount(instructions))}`;
+  if (task === "summary") return `[simulated] ${summaryText(document, instructions)}`;
   if (task === "translation") return `[simulated ${targetLanguage(instructions)}] ${document}`;
   if (task === "classification")
     return `[simulated] ${chooseLabel(labelsIn(`${instructions}\n${user}`), document)}`;
@@ -82,7 +83,7 @@ function firstMentioned(text: string): Task | null {
 export function targetLanguage(instructions: string): string {
   for (const pattern of targetPatterns) {
     const name = pattern.exec(instructions)?.[1];
-    if (name !== undefined) return name;
+    if (name !== undefined) return name.trim();
   }
   return "translation";
 }

@@ -1,0 +1,170 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+
+import { UsageError } from "../../src/errors.js";
+import { requestFingerprint, startSimulator } from "../../src/simulator/index.js";
+import { asking, at, paths, post, simulate } from "./calling.js";
+
+describe("the simulator's counts", () => {
+  it("tell calls and answers of each request apart", async () => {
+    const simulator = await simulate();
+    const often = asking("often [[sim:fault=server_error;times=1]]");
+    const once = asking("once");
+    for (const body of [often, once, often, often]) await post(simulator, paths.openai, body);
+    const counts = simulator.calls();
+    expect(counts).toMatchObject({ total: 4, answered: 3, rejected: { internal_server_error: 1 } });
+    expect(counts.perRequest.get(requestFingerprint(often))).toMatchObject({ calls: 3, answered: 2 });
+    expect(counts.perRequest.get(requestFingerprint(once))).toEqual({
+      calls: 1,
+      answered: 1,
+      spoiled: 0,
+      lastUserText: "once",
+    });
+  });
+
+  it("add up with the usage in the answers", async () => {
+    const simulator = await simulate();
+    const replies = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        post(simulator, paths.openai, asking(`row ${"x".repeat(index)}`)),
+      ),
+    );
+    const sum = (key: string) =>
+      replies.reduce((total, reply) => total + Number(at(reply.body, "usage", key)), 0);
+    expect(simulator.calls().tokens).toMatchObject({
+      input: sum("prompt_tokens"),
+      output: sum("completion_tokens"),
+    });
+  });
+
+  it("add up over all outcomes, whatever the error mix", async () => {
+    const errors = {
+      server_error: 0.2,
+      connection_reset: 0.1,
+      malformed_json: 0.1,
+      rate_limit: 0.1,
+      content_filter: 0.1,
+    };
+    const simulator = await simulate({ errors });
+    await Promise.all(
+      Array.from({ length: 200 }, (_, index) =>
+        post(simulator, paths.openai, asking(`row ${index}`)).catch(() => null),
+      ),
+    );
+    await expect.poll(() => simulator.calls().inFlight).toBe(0);
+    const { total, answered, rejected, spoiled, dropped } = simulator.calls();
+    const refused = Object.values(rejected).reduce((sum, count) => sum + count, 0);
+    expect(answered + refused + spoiled + dropped).toBe(total);
+    expect(total).toBeGreaterThanOrEqual(200);
+    expect(Math.min(answered, refused, spoiled, dropped)).toBeGreaterThan(0);
+  });
+
+  it("know how many calls were in flight at once", async () => {
+    const simulator = await simulate({ latency: { kind: "fixed", ms: 30 } });
+    await Promise.all(
+      Array.from({ length: 8 }, (_, index) => post(simulator, paths.openai, asking(`row ${index}`))),
+    );
+    const { peakInFlight, perSecond } = simulator.calls();
+    expect(peakInFlight).toBe(8);
+    expect(perSecond.reduce((sum, count) => sum + count, 0)).toBe(8);
+  });
+
+  it("can be read and reset over HTTP", async () => {
+    const simulator = await simulate();
+    await post(simulator, paths.openai, asking("once"));
+    const read = async (path: string) => (await fetch(simulator.url + path)).json() as Promise<unknown>;
+    expect(await read("/__calls")).toMatchObject({ total: 1, answered: 1 });
+    expect(await read("/__calls")).not.toHaveProperty("perRequest");
+    expect(await read("/__calls?detail=1")).toMatchObject({
+      perRequest: { [requestFingerprint(asking("once"))]: { calls: 1, answered: 1 } },
+    });
+    await fetch(`${simulator.url}/__reset`, { method: "POST" });
+    expect(simulator.calls()).toMatchObject({ total: 0, answered: 0, tokens: { input: 0 } });
+    expect(await read("/health")).toEqual({ status: "ok" });
+  });
+
+  it("keep no request with trackRequests false, and still number its calls", async () => {
+    const simulator = await simulate({ trackRequests: false });
+    const body = asking("[[sim:fault=server_error;times=1]] x");
+    expect((await post(simulator, paths.openai, body)).status).toBe(500);
+    expect((await post(simulator, paths.openai, body)).status).toBe(200);
+    expect(simulator.calls().perRequest.size).toBe(0);
+  });
+});
+
+describe("a request's fingerprint", () => {
+  it("does not depend on key order or on how the answer is carried", () => {
+    fc.assert(
+      fc.property(
+        fc.string(),
+        fc.double({ min: 0, max: 1.9, noNaN: true }),
+        fc.boolean(),
+        (text, temperature, stream) => {
+          const messages = [{ role: "user", content: text }];
+          const one = requestFingerprint({ model: "m", messages, temperature, top_p: 0.5 });
+          const other = requestFingerprint({
+            top_p: 0.5,
+            stream,
+            temperature,
+            messages: [{ content: text, role: "user" }],
+            model: "m",
+          });
+          expect(other).toBe(one);
+          expect(
+            requestFingerprint({ model: "m", messages, temperature: temperature + 0.01, top_p: 0.5 }),
+          ).not.toBe(one);
+        },
+      ),
+    );
+  });
+});
+
+describe("a simulator", () => {
+  it("closes promptly with hanging and waiting calls, and twice without harm", async () => {
+    const simulator = await startSimulator({ latency: { kind: "fixed", ms: 3_600_000 } });
+    const calls = ["[[sim:fault=hang]]", "slow"].map((text) =>
+      post(simulator, paths.openai, asking(text)).catch(() => "cut"),
+    );
+    await expect.poll(() => simulator.calls().inFlight).toBe(2);
+    await simulator.close();
+    await simulator.close();
+    expect(await Promise.all(calls)).toEqual(["cut", "cut"]);
+    expect(simulator.calls()).toMatchObject({ inFlight: 0, dropped: 2 });
+  });
+
+  it("listens on the port it is given, and says so when it cannot", async () => {
+    const first = await simulate();
+    const { port } = new URL(first.url);
+    await expect(startSimulator({ port: Number(port) })).rejects.toThrow(UsageError);
+  });
+
+  it.each([
+    { port: 70_000 },
+    { errors: { hang: 2 } },
+    { perOutputTokenMs: -1 },
+    { limits: { requestsPerMinute: 0 } },
+    { latency: { kind: "log-normal", medianMs: 1, sigma: Number.NaN } },
+  ] as const)("refuses the options %j", async (options) => {
+    await expect(startSimulator(options)).rejects.toThrow(UsageError);
+  });
+
+  it("holds calls of the Batch Chat path open", async () => {
+    const simulator = await simulate({ batchChatDelayMs: 80 });
+    const started = performance.now();
+    const reply = await post(simulator, "/batch/compatible-mode/v1/chat/completions", asking("x"));
+    expect(reply.status).toBe(200);
+    expect(performance.now() - started).toBeGreaterThanOrEqual(79);
+  });
+
+  it("paces a stream by its output tokens", async () => {
+    const simulator = await simulate({ perOutputTokenMs: 2 });
+    const response = await fetch(simulator.url + paths.openai, {
+      method: "POST",
+      body: JSON.stringify(asking("a prompt that is echoed in some more pieces than one", { stream: true })),
+    });
+    let reads = 0;
+    for await (const chunk of response.body ?? []) reads += (chunk as Uint8Array).length > 0 ? 1 : 0;
+    expect(reads).toBeGreaterThan(1);
+    expect(simulator.calls().answered).toBe(1);
+  });
+});
