@@ -65,6 +65,7 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   UND_ERR_HEADERS_TIMEOUT: TIMEOUT,
   UND_ERR_BODY_TIMEOUT: TIMEOUT,
   UND_ERR_RES_EXCEEDED_MAX_SIZE: TOO_LARGE,
+  HTTP_PARSER: NOT_HTTP,
   UND_ERR_HEADERS_OVERFLOW: NOT_HTTP,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: RESET,
   UND_ERR_DESTROYED: CLOSED,
@@ -93,9 +94,11 @@ export function networkError(cause: unknown, endpoint: Endpoint, usage: Usage | 
 
 function byPrefix(code: string): Failure {
   if (/^(ERR_TLS|ERR_SSL|CERT_|UNABLE_TO_|HOSTNAME_MISMATCH)/.test(code)) return TLS;
-  return code.startsWith("HPE_") ? NOT_HTTP : OTHER;
+  return OTHER;
 }
 
 function codeOf(cause: unknown): string {
+  // undici's parser errors have a code for some violations only.
+  if (cause instanceof Error && cause.name === "HTTPParserError") return "HTTP_PARSER";
   return stringOf(objectOf(cause)?.["code"]) ?? "";
 }

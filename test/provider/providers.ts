@@ -54,7 +54,10 @@ export function ask(content: string, parameters: Parameters = {}, model = "qwen-
   return { model, messages: [{ role: "user", content }], parameters };
 }
 
-export function within(timeoutMs = 10_000, signal: CallOptions["signal"] = new AbortController().signal): CallOptions {
+export function within(
+  timeoutMs = 10_000,
+  signal: CallOptions["signal"] = new AbortController().signal,
+): CallOptions {
   return { signal, timeoutMs };
 }
 
@@ -66,4 +69,13 @@ export async function failureOf(call: Promise<unknown>): Promise<ProviderError> 
   );
   if (outcome instanceof ProviderError) return outcome;
   throw outcome;
+}
+
+/** A promise and what resolves it: for waiting on something that a server sees. */
+export function deferred<T = void>(): { readonly promise: Promise<T>; readonly resolve: (value: T) => void } {
+  let settle: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((resolve) => {
+    settle = resolve;
+  });
+  return { promise, resolve: (value) => settle(value) };
 }
