@@ -52,7 +52,9 @@ const messageSchema = z.strictObject({
 const promptSchema = z
   .strictObject({
     system: z.string().nullable().default(null).describe("Liquid template of the system message."),
-    user: template("Liquid template of the user message; {{ column }} inserts a cell.").optional(),
+    user: template(
+      'Liquid template of the user message: {{ title }} inserts a cell, {{ row["Product name"] }} one whose column has spaces.',
+    ).optional(),
     messages: z.array(messageSchema).min(1).optional().describe("Several turns, instead of system and user."),
   })
   .describe("Templates over the input's columns. Without it, the rows are the prompts.");

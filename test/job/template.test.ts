@@ -1,0 +1,122 @@
+import * as fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { compileRequests, missingColumns } from "../../src/job/index.js";
+import { build, problemOf, promptJob, resolved, row, rowsJob } from "./fixtures.js";
+
+const render = (user: string, values: Record<string, unknown>) =>
+  build({ ...promptJob, prompt: { user } }, values).request.messages[0]?.content;
+
+describe("a template", () => {
+  it.each([
+    ["{{ title }}", { title: "T" }, "T"],
+    ["{{ 列名 }}", { 列名: "值" }, "值"],
+    ["{{ Größe }}", { Größe: "XL" }, "XL"],
+    ['{{ row["Product name"] }}', { "Product name": "Lamp" }, "Lamp"],
+    ['{{ row["2024"] }}', { "2024": "year" }, "year"],
+    ['{{ row["size"] }}', { size: "XL" }, "XL"],
+    ["{{ row }}", { row: "a column" }, "a column"],
+    [
+      '{{ row["constructor"] }}{{ row["__proto__"] }}',
+      JSON.parse('{"constructor":"c","__proto__":"p"}') as object,
+      "cp",
+    ],
+    ["{{ n }} {{ b }}", { n: 1.5, b: true }, "1.5 true"],
+    ["{{ n }}.", { n: null }, "."],
+    ["{{ o }}", { o: { a: [1, "x"] } }, '{"a":[1,"x"]}'],
+    ["{{ o.a[1] }}", { o: { a: [1, "x"] } }, "x"],
+    ["{{ list }}", { list: ["a", { b: 1 }] }, '["a",{"b":1}]'],
+    ['{{ list | join: ", " }}', { list: ["a", "b"] }, "a, b"],
+    ["{{ t | upcase | truncate: 4 }}", { t: "abcdef" }, "A..."],
+    ['{% if g != "" %}G{% endif %}x', { g: "" }, "x"],
+    ['{{ g | default: "none" }}', { g: "" }, "none"],
+    ['{{ optional | default: "none" }}', { other: 1 }, "none"],
+  ])("%s with %j is %j", (user, values, expected) => {
+    expect(render(user, values as Record<string, unknown>)).toBe(expected);
+  });
+
+  it("inserts any text of a row verbatim", () => {
+    const liquidish = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.constantFrom(
+        "{{ secret }}",
+        "{% raw %}",
+        "{%- if x -%}",
+        "{{",
+        "}}",
+        "{% endraw %}",
+        "$&",
+        "\\n",
+        "<b>&amp;",
+      ),
+    );
+    const text = fc.array(liquidish, { minLength: 1 }).map((pieces) => pieces.join(""));
+    const builder = compileRequests(
+      resolved({ ...promptJob, prompt: { user: "<{{ a }}|{{ row['b c'] }}>" } }),
+    );
+    fc.assert(
+      fc.property(text, text, (a, b) => {
+        const { request } = builder.build(row({ a, "b c": b, secret: "never" }));
+        expect(request.messages[0]?.content).toBe(`<${a}|${b}>`);
+      }),
+    );
+  });
+
+  it("reaches columns of any name, and nothing that the row does not own", () => {
+    const name = fc
+      .string({ unit: "grapheme", minLength: 1 })
+      .filter((text) => !/["'\\\r\n]/.test(text) && !/[{}%]/.test(text));
+    fc.assert(
+      fc.property(name, (column) => {
+        expect(render(`{{ row["${column}"] }}.`, { [column]: "value" })).toBe("value.");
+      }),
+    );
+    for (const inherited of ["toString", "constructor", "__proto__", "hasOwnProperty", "row.constructor"]) {
+      expect(problemOf({ ...promptJob, prompt: { user: `{{ ${inherited} }}` } }, { text: "x" }).code).toBe(
+        "missing_column",
+      );
+    }
+  });
+
+  it("names template line, row and the column that was probably meant", () => {
+    const user = "First line\n\n  {{ titel }}";
+    const problem = problemOf({ ...promptJob, prompt: { user } }, { title: "x" });
+    expect(problem).toMatchObject({ column: "titel", templateLine: 3, line: 2, code: "missing_column" });
+    expect(problem.message).toBe(
+      'row 1 (line 2): there is no column "titel"; did you mean title? (prompt.user, template line 3)',
+    );
+  });
+
+  it("stops a loop that would eat the memory", () => {
+    const user = "{% for i in (1..100000000) %}{{ i }}{% endfor %}";
+    expect(problemOf({ ...promptJob, prompt: { user } }, {}).code).toBe("template_failed");
+  });
+});
+
+describe("columns of a job", () => {
+  const job = resolved({
+    ...promptJob,
+    input: { id: "sku" },
+    prompt: {
+      system: '{{ row["Brand name"] }}',
+      user: "{{ a }}\n{% for x in list %}{{ x }}{% endfor %}{% if b %}{{ a }}{% endif %}",
+    },
+  });
+
+  it("are what its templates name, loop variables left out", () => {
+    expect([...compileRequests(job).variables].sort()).toEqual(["Brand name", "a", "b", "list"]);
+  });
+
+  it("that an input lacks are listed with the place that needs them", () => {
+    expect(missingColumns(job, ["a", "b"])).toEqual([
+      { column: "sku", where: "input.id" },
+      { column: "Brand name", where: "prompt.system line 1" },
+      { column: "list", where: "prompt.user line 2" },
+    ]);
+    expect(missingColumns(job, ["sku", "a", "b", "list", "Brand name"])).toEqual([]);
+  });
+
+  it("of prompt rows are prompt or messages", () => {
+    expect(missingColumns(resolved(rowsJob), ["text"]).map(({ column }) => column)).toEqual(["prompt"]);
+    expect(missingColumns(resolved(rowsJob), ["messages"])).toEqual([]);
+  });
+});
