@@ -1,8 +1,11 @@
 import { isUtf8 } from "node:buffer";
 import iconv from "iconv-lite";
 
-/** What the bytes above ASCII look like when they are read as pairs. All are shares in [0, 1]. */
+/** What the bytes above ASCII look like when they are read as pairs. All but the count are shares in [0, 1]. */
 interface PairStatistics {
+  readonly pairs: number;
+  /** High bytes among all: few in Latin text. */
+  readonly high: number;
   /** High bytes with ASCII on both sides: the accents of a single-byte Latin encoding. */
   readonly isolated: number;
   /** Pairs whose second byte is below 0xA1: rare in GB2312 and EUC-KR text, two fifths of Big5. */
@@ -37,6 +40,8 @@ function pairStatistics(sample: Buffer): PairStatistics {
   }
   const share = (count: number, of: number): number => (of === 0 ? 0 : count / of);
   return {
+    pairs,
+    high: share(high, sample.length),
     isolated: share(isolated, high),
     lowSecond: share(lowSecond, pairs),
     veryLowFirst: share(veryLowFirst, pairs),
@@ -54,12 +59,13 @@ function pairStatistics(sample: Buffer): PairStatistics {
 export function guessEncoding(sample: Buffer): string {
   const text = sample.subarray(0, wholeLinesLength(sample));
   if (isUtf8(text)) return "utf-8";
-  const { isolated, lowSecond, veryLowFirst, firstAboveHangul } = pairStatistics(text);
+  const { pairs, high, isolated, lowSecond, veryLowFirst, firstAboveHangul } = pairStatistics(text);
   const likely: string[] = [];
-  if (isolated > 0.6) likely.push("windows-1252");
+  if (isolated > 0.6 || (isolated > 0.3 && high < 0.3)) likely.push("windows-1252");
   if (veryLowFirst > 0.3) likely.push("shift_jis");
   if (lowSecond > 0.15) likely.push("big5");
-  if (firstAboveHangul < 0.04) likely.push("euc-kr");
+  // A few Chinese words may do without those characters by chance.
+  if (pairs >= 12 && firstAboveHangul < 0.04) likely.push("euc-kr");
   likely.push("gb18030", "big5", "shift_jis");
   return likely.find((name) => !iconv.decode(text, name).includes("\uFFFD")) ?? "windows-1252";
 }

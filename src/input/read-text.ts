@@ -36,7 +36,6 @@ async function undecodableFailure(source: TextSource, bad: UndecodableBytes): Pr
     guess === source.encoding
       ? `The file may be damaged there, or in another encoding: set \`input.encoding\` (${other}).`
       : `The text around it looks like ${guess}: set \`input.encoding: ${guess}\` in the job file (${other}).`,
-    bad,
   );
 }
 

@@ -145,6 +145,18 @@ describe("encoding auto", () => {
     expect(error.hint).toContain("input.encoding: utf-16le");
   });
 
+  it.each([
+    ["gb18030", "你好"],
+    ["gb18030", "商品编号;名称;价格\r\n1;茶杯;20\r\n"],
+    ["gb18030", "標題,內容\n繁體字文本在大陸編碼中\n"],
+    ["big5", "姓名,內容"],
+    ["shift_jis", "商品番号,商品名\n1,ラーメン\n"],
+    ["windows-1252", "Größe;Straße"],
+    ["windows-1252", "naïve"],
+  ])("guesses %s from as little as %j", (encoding, text) => {
+    expect(guessEncoding(iconv.encode(text, encoding))).toBe(encoding);
+  });
+
   it("guesses utf-8 for text that is", () => {
     expect(guessEncoding(Buffer.from(CHINESE))).toBe("utf-8");
   });

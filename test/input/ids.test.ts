@@ -86,9 +86,8 @@ describe("ids", () => {
 describe("the id index", () => {
   it("answers with earlier rows of the same id only, over many growths", () => {
     const index = new IdIndex();
-    for (let row = 0; row < 200_000; row++) expect(index.add(`id ${String(row)}`, row)).toEqual([]);
-    for (let row = 0; row < 200_000; row += 997)
-      expect(index.add(`id ${String(row)}`, 200_000)).toEqual([row]);
+    for (let row = 0; row < 50_000; row++) expect(index.add(`id ${String(row)}`, row)).toEqual([]);
+    for (let row = 0; row < 50_000; row += 997) expect(index.add(`id ${String(row)}`, 50_000)).toEqual([row]);
   });
 
   it("tells apart ids that differ in one character, in length or in order", () => {
