@@ -120,7 +120,7 @@ function writeParts(
     done();
     return;
   }
-  const stepMs = overMs / Math.max(parts.length, 1);
+  const stepMs = overMs / Math.max(parts.length - 1, 1);
   const writeFrom = (index: number): void => {
     const part = parts[index];
     if (part !== undefined) exchange.write(part);
@@ -128,5 +128,5 @@ function writeParts(
     if (index + 1 >= parts.length) done();
     else exchange.after(stepMs, () => writeFrom(index + 1));
   };
-  exchange.after(stepMs, () => writeFrom(0));
+  writeFrom(0);
 }

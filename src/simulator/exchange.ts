@@ -60,6 +60,7 @@ export class Exchange {
 
   /** Starts a body that `write` continues; `contentLength` null leaves it chunked. */
   begin(status: number, headers: OutgoingHttpHeaders, contentLength: number | null): void {
+    if (!this.#open) return;
     this.#response.writeHead(
       status,
       contentLength === null ? headers : { ...headers, "content-length": contentLength },

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import { UsageError } from "../../src/errors.js";
 import { requestFingerprint, startSimulator } from "../../src/simulator/index.js";
+import { latencyMs } from "../../src/simulator/latency.js";
 import { asking, at, paths, post, simulate } from "./calling.js";
 
 describe("the simulator's counts", () => {
@@ -148,23 +149,46 @@ describe("a simulator", () => {
     await expect(startSimulator(options)).rejects.toThrow(UsageError);
   });
 
-  it("holds calls of the Batch Chat path open", async () => {
-    const simulator = await simulate({ batchChatDelayMs: 80 });
-    const started = performance.now();
-    const reply = await post(simulator, "/batch/compatible-mode/v1/chat/completions", asking("x"));
-    expect(reply.status).toBe(200);
-    expect(performance.now() - started).toBeGreaterThanOrEqual(79);
+  it("holds calls of the Batch Chat path open while it answers others", async () => {
+    const simulator = await simulate({ batchChatDelayMs: 3_600_000 });
+    const leaving = new AbortController();
+    const held = fetch(`${simulator.batchChatBaseUrl}/chat/completions`, {
+      method: "POST",
+      body: JSON.stringify(asking("x")),
+      signal: leaving.signal,
+    });
+    await expect.poll(() => simulator.calls().inFlight).toBe(1);
+    expect((await post(simulator, paths.openai, asking("x"))).status).toBe(200);
+    expect(simulator.calls()).toMatchObject({ answered: 1, inFlight: 1 });
+    leaving.abort();
+    await expect(held).rejects.toThrow();
   });
 
   it("paces a stream by its output tokens", async () => {
-    const simulator = await simulate({ perOutputTokenMs: 2 });
+    const simulator = await simulate({ perOutputTokenMs: 3_600_000 });
     const response = await fetch(simulator.url + paths.openai, {
       method: "POST",
       body: JSON.stringify(asking("a prompt that is echoed in some more pieces than one", { stream: true })),
     });
-    let reads = 0;
-    for await (const chunk of response.body ?? []) reads += (chunk as Uint8Array).length > 0 ? 1 : 0;
-    expect(reads).toBeGreaterThan(1);
-    expect(simulator.calls().answered).toBe(1);
+    const reader = response.body?.getReader();
+    const first = await reader?.read();
+    expect(Buffer.from(first?.value ?? []).toString()).toContain('"role":"assistant"');
+    expect(simulator.calls()).toMatchObject({ answered: 0, inFlight: 1 });
+    await reader?.cancel();
+  });
+
+  it("takes as long for a request as its seed says, around the median", () => {
+    const latency = { kind: "log-normal", medianMs: 100, sigma: 0.5 } as const;
+    const waits = Array.from({ length: 2_001 }, (_, row) =>
+      latencyMs(latency, 5, requestFingerprint(asking(`row ${row}`)), 1),
+    );
+    expect(waits).toEqual(
+      waits.map((_, row) => latencyMs(latency, 5, requestFingerprint(asking(`row ${row}`)), 1)),
+    );
+    const sorted = [...waits].sort((left, right) => left - right);
+    expect(sorted[1_000]).toBeGreaterThan(90);
+    expect(sorted[1_000]).toBeLessThan(110);
+    expect(sorted[0]).toBeGreaterThan(0);
+    expect(sorted.at(-1)).toBeGreaterThan(250);
   });
 });

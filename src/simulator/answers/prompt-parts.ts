@@ -21,20 +21,21 @@ export function promptParts(system: string, user: string): PromptParts {
   return { instructions: `${system}\n${parts.instructions}`, document: parts.document.trim() };
 }
 
-const delimiters: readonly RegExp[] = [
-  /<(\p{L}[\p{L}\p{N}_-]*)>\n?([\s\S]+?)<\/\1>/u,
-  /("""|'''|```)(?:\w*\n)?([\s\S]+?)\1/,
-  /^(-{3,}|={3,})\s*\n([\s\S]+?)(?:\n(?:-{3,}|={3,})\s*|$(?![\s\S]))/m,
-];
+/** Opening delimiters are looked for up to here: prompts put them near the beginning. */
+const maxOpening = 4_000;
+const openings = /<(\p{L}[\p{L}\p{N}_-]*)>|("""|'''|```)\w*\n?|^(-{3,}|={3,})[ \t]*$/gmu;
 
+/** From the first delimiter that is closed to its last closing: a document may hold its own. */
 function delimited(user: string): PromptParts | null {
-  for (const pattern of delimiters) {
-    const found = pattern.exec(user);
-    const document = found?.[2];
-    if (found === null || document === undefined || document.trim() === "") continue;
-    const around = user.slice(0, found.index) + user.slice(found.index + found[0].length);
+  for (const found of user.slice(0, maxOpening).matchAll(openings)) {
+    const closing = found[1] === undefined ? (found[2] ?? `\n${found[3]}`) : `</${found[1]}>`;
+    const start = found.index + found[0].length;
+    const close = user.lastIndexOf(closing);
+    const end = close >= start ? close : found[3] === undefined ? -1 : user.length;
+    const document = end < 0 ? "" : user.slice(start, end);
+    const around = `${user.slice(0, found.index)}${user.slice(end + closing.length)}`;
     // Delimiters inside a document (a fence in an article) are not the prompt's own.
-    if (around.length > document.length + maxInstructionLength) continue;
+    if (document.trim() === "" || around.length > document.length + maxInstructionLength) continue;
     return { instructions: around, document };
   }
   return null;
@@ -47,7 +48,7 @@ function afterColon(user: string): PromptParts | null {
     const before = user.slice(0, found.index);
     const after = user.slice(found.index + 1);
     const atLineEnd = /^[ \t]*\n/.test(after);
-    if (after.trim() === "" || !instructionWords.test(before)) continue;
+    if (!instructionWords.test(before) || after.trim() === "") continue;
     if (!atLineEnd && /[.。!?\n]/.test(before) && !/\n/.test(after.slice(0, 2))) {
       const line = before.slice(before.lastIndexOf("\n") + 1);
       if (!instructionWords.test(line)) continue;

@@ -3,7 +3,7 @@ const abbreviation =
   /(?:^|[\s(])(?:Mr|Mrs|Ms|Dr|St|Prof|Sr|Jr|No|vs|etc|cf|[A-Z]|(?:[A-Za-z]\.)+[A-Za-z])\.$/;
 
 const sentencePattern =
-  /[^.!?。！？｡\n]*(?:[。！？｡]+[」』”’）]*|[.!?]+["'”’)\]]*(?=\s|$)|[.!?]|\n\s*\n|\n|$)/g;
+  /[^.!?。！？｡\n]*(?:[。！？｡]+[」』”’）]*|[.!?]+["'”’)\]]*(?=\s|$)|[.!?]+|\n\s*\n|\n|$)/g;
 
 /**
  * Splits a text into its sentences, trimmed, in order. Knows Latin stops followed by white space, the

@@ -38,8 +38,14 @@ export function unfitText(
 
 /** Without schema support at the server, clients write the schema into the prompt; it is honoured here. */
 function schemaInPrompt(request: ChatRequest): unknown {
+  let attempts = 0;
   for (const message of request.messages) {
-    for (let at = message.text.indexOf("{"); at >= 0; at = message.text.indexOf("{", at + 1)) {
+    for (
+      let at = message.text.indexOf("{");
+      at >= 0 && attempts < maxSchemaAttempts;
+      at = message.text.indexOf("{", at + 1)
+    ) {
+      attempts++;
       const parsed = parseBalanced(message.text, at);
       if (parsed === null) continue;
       if (isRecord(parsed.value) && isSchema(parsed.value)) return parsed.value;
@@ -58,6 +64,7 @@ function isSchema(value: Readonly<Record<string, unknown>>): boolean {
 }
 
 const maxSchemaCharacters = 100_000;
+const maxSchemaAttempts = 100;
 
 function parseBalanced(text: string, start: number): { value: unknown; end: number } | null {
   let depth = 0;

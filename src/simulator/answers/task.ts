@@ -31,7 +31,7 @@ const taskPatterns: readonly (readonly [Task, RegExp])[] = [
 
 const language = "([A-Z]\\p{L}+(?:\\s\\([^)]{1,30}\\)|\\s[A-Z]\\p{L}+)?)";
 const targetPatterns: readonly RegExp[] = [
-  /[Tt]arget language\s*(?:is|:|=)\s*([\p{L}][\p{L} ()-]{1,40})/u,
+  /^[ \t]*target language\s*(?:is|:|=)\s*([\p{L}][\p{L} ()-]{1,40})/imu,
   new RegExp(`\\binto\\s+(?:natural\\s|fluent\\s|idiomatic\\s)?${language}`, "u"),
   /(?:译|譯|翻)[^，。\n]{0,14}?((?:简体中|繁体中|繁體中|西班牙|葡萄牙|意大利|義大利|阿拉伯|印尼|[英法德日韩韓俄泰越中])[文语語])/u,
   /([\p{L}]{1,4}語)に/u,
@@ -53,7 +53,7 @@ export function answerText(system: string, user: string): string {
   if (task === "summary") return `[simulated] ${summaryText(document, instructions)}`;
   if (task === "translation") return `[simulated ${targetLanguage(instructions)}] ${document}`;
   if (task === "classification")
-    return `[simulated] ${chooseLabel(labelsIn(`${instructions}\n${user}`), document)}`;
+    return `[simulated] ${chooseLabel(labelsIn(`${instructions}\n${user.slice(0, maxInstructions)}`), document)}`;
   if (task === "code") return codeAnswer(user);
   if (task === "creative") {
     return `[simulated] Once there was a prompt that said: ${opening(user, 200)} A model that was none answered it, and so the story ends.`;
