@@ -9,7 +9,7 @@ import { providerErrorOf } from "./describe-error.js";
 import { dashScopeBody, hasMedia, hasVendorUpload, openAiBody, PROTOCOL_PATHS } from "./encode-request.js";
 import type { Endpoint } from "./endpoint.js";
 import { Exchange } from "./exchange.js";
-import { nonEmpty } from "./json-value.js";
+import { headerId, parseJson, vendorErrorIn } from "./read-exchange.js";
 import { modelTraits } from "./models.js";
 import type { NativeFamily } from "./models.js";
 import { networkError } from "./network-error.js";
@@ -192,7 +192,7 @@ class HttpProvider implements Provider {
     const { error, classification } = providerErrorOf(named, context, retryAfterMs, usage);
     // The service gave up after its 300 s: the next attempts of this model keep the line alive instead.
     if (error.kind === "timeout" && refusal.status !== 400 && !this.#endpoint.batchChat) {
-      this.#needsStream.add(request.model);
+      this.#learn(request.model, "stream");
     }
     if (!classification.known) this.#logOnce(error, exchange);
     return error;
@@ -207,6 +207,7 @@ class HttpProvider implements Provider {
   }
 
   #learn(model: string, remedy: NativeFamily | "stream"): void {
+    if (remedy === "stream" ? this.#needsStream.has(model) : this.#familyOf.get(model) === remedy) return;
     if (remedy === "stream") this.#needsStream.add(model);
     else this.#familyOf.set(model, remedy);
     this.#log?.({ event: "model_learned", provider: this.#endpoint.provider, model, learned: remedy });
@@ -233,28 +234,4 @@ function familyFor(request: ModelRequest): NativeFamily {
   if (traits.known || !request.messages.some((message) => hasMedia(message.content)))
     return traits.nativeFamily;
   return "multimodal-generation";
-}
-
-/** The error that the server answered with: by status, inside a 200, or in mid-stream. */
-function vendorErrorIn(exchange: Exchange): VendorError | null {
-  if (exchange.failure !== null) return null;
-  if (exchange.stream !== null) return exchange.stream.error;
-  if (exchange.statusCode >= 200 && exchange.statusCode < 300) return null;
-  const error = readVendorError(parseJson(exchange.body), exchange.statusCode);
-  if (error !== null) return error;
-  const location = exchange.headers["location"];
-  const message = location === undefined ? exchange.body : `redirects to ${String(location)}`;
-  return { status: exchange.statusCode, code: null, message, requestId: null };
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function headerId(exchange: Exchange): string | null {
-  return nonEmpty(exchange.headers["x-request-id"]) ?? nonEmpty(exchange.headers["x-dashscope-request-id"]);
 }

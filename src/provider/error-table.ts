@@ -188,7 +188,7 @@ export const ERROR_RULES: readonly ErrorRule[] = [
   // The service is in trouble.
   {
     status: [408, 500, 504],
-    codes: ["requesttimeout", "request_timeout", "responsetimeout"],
+    codes: ["requesttimeout", "request_timeout", "responsetimeout", "internalerror.timeout"],
     disposition: "retryable",
     kind: "timeout",
     source: `${PAGE}: 300 s, retried streamed`,
@@ -200,6 +200,7 @@ export const ERROR_RULES: readonly ErrorRule[] = [
       "internalerror.algo",
       "internal_error",
       "internal_server_error",
+      "serviceunavailable",
       "systemerror",
       "modelservicefailed",
       "modelservingerror",

@@ -91,11 +91,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.statusCode = statusCode;
     this.headers = headers;
     const type = headers["content-type"];
-    if (
-      statusCode === 200 &&
-      typeof type === "string" &&
-      type.toLowerCase().startsWith("text/event-stream")
-    ) {
+    // DashScope words a refused stream as an event too, under the status of the refusal.
+    if (typeof type === "string" && type.toLowerCase().startsWith("text/event-stream")) {
       this.stream = new StreamAssembly();
       this.#parser = new EventParser(this.stream);
       this.#deadline = Date.now() + Math.max(STREAM_CEILING_MS, this.#call.timeoutMs);

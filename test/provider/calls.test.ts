@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
 import { describe, expect, it } from "vitest";
@@ -128,7 +128,20 @@ describe("abort", () => {
     expect(server.received).toHaveLength(1);
   });
 
-  it("ends every call under one signal and leaves nothing on it", async () => {
+  it("a call that ended leaves nothing on the signal", async () => {
+    const server = await startServer();
+    const { signal } = new AbortController();
+    const provider = providerAt(studioAt(server.url));
+    server.respond = inTurn(json(200, OVERVIEW_OPENAI), json(500, {}), (_call, response) =>
+      response.destroy(),
+    );
+    await provider.call(ask("one"), within(60_000, signal));
+    await failureOf(provider.call(ask("two"), within(60_000, signal)));
+    await failureOf(provider.call(ask("three"), within(60_000, signal)));
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  });
+
+  it("ends every call under one signal, which carries one listener for all", async () => {
     const server = await startServer();
     const all = deferred();
     server.respond = () => {
@@ -141,6 +154,7 @@ describe("abort", () => {
     );
     const settled = Promise.allSettled(calls);
     await all.promise;
+    expect(getEventListeners(controller.signal, "abort")).toHaveLength(1);
     controller.abort();
     for (const each of await settled) {
       expect(each).toMatchObject({ status: "rejected", reason: controller.signal.reason as unknown });

@@ -288,6 +288,27 @@ describe.each(["openai", "dashscope"] as const)("the error table on the %s proto
     },
   );
 
+  it("reads a refused stream that is worded as an event under the refusal's status", async () => {
+    const server = await startServer();
+    const provider = providerAt(studioAt(server.url, protocol));
+    for (const status of ["", ":HTTP_STATUS/429\n"]) {
+      server.respond = text(
+        429,
+        `id:1\nevent:error\n${status}data:${JSON.stringify(native("PostpaidBillOverdue", "Overdue."))}\n\n`,
+        {
+          "content-type": "text/event-stream",
+        },
+      );
+      const failure = await failureOf(provider.call(ask("Hi", { enableThinking: true }), within()));
+      expect(failure).toMatchObject({
+        disposition: "run",
+        code: "PostpaidBillOverdue",
+        httpStatus: 429,
+        requestId: "e1",
+      });
+    }
+  });
+
   it("reads an error that comes under HTTP 200", async () => {
     const server = await startServer();
     server.respond = json(200, native("InvalidParameter", "Bad top_p"));
