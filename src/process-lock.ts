@@ -45,6 +45,12 @@ export function tryProcessLock(path: string): ProcessLock | { readonly heldBy: s
   }
 }
 
+/** Who holds the lock file right now, or null: nobody, or a process that is gone. Takes nothing. */
+export function lockHolder(path: string): string | null {
+  const holder = readHolder(path);
+  return holder && isAlive(holder) ? describe(holder) : null;
+}
+
 function linkIfAbsent(from: string, to: string): boolean {
   try {
     linkSync(from, to);

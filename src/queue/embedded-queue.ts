@@ -22,7 +22,10 @@ export interface EmbeddedQueueServer extends QueueServer {
 }
 
 /** Opens the queue that lives in this process: BullMQ's PostgreSQL backend on PGlite. */
-export async function openEmbeddedQueueServer(root: string, directory: string | null): Promise<EmbeddedQueueServer> {
+export async function openEmbeddedQueueServer(
+  root: string,
+  directory: string | null,
+): Promise<EmbeddedQueueServer> {
   const database = await openEmbeddedDatabase(root, directory);
   return {
     kind: "embedded",
@@ -83,7 +86,8 @@ class EmbeddedRunQueue implements RunQueue {
       .filter((row) => !skip(row.id))
       .map((row) => ({
         jobId: row.id,
-        result: row.state === "completed" ? (mapStrings(row.return_value, unpackText) as Result | null) : null,
+        result:
+          row.state === "completed" ? (mapStrings(row.return_value, unpackText) as Result | null) : null,
         payload: row.state === "completed" ? null : parsePayload(mapStrings(row.data, unpackText)),
         attemptsStarted: row.attempts_started,
         failedReason: row.failed_reason,

@@ -24,7 +24,10 @@ export interface EmbeddedDatabase {
  * A PGlite directory takes one process at a time: a second run gets a directory of its own (`queue-2`).
  * `directory` asks for the one that a run used before; UsageError when a living process has it.
  */
-export async function openEmbeddedDatabase(root: string, directory: string | null): Promise<EmbeddedDatabase> {
+export async function openEmbeddedDatabase(
+  root: string,
+  directory: string | null,
+): Promise<EmbeddedDatabase> {
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const slot = directory === null ? takeFreeSlot(root) : takeSlot(directory);
   try {
@@ -80,7 +83,9 @@ async function migrate(pool: PgPool): Promise<void> {
 async function migrateIfNeeded(pg: PGlite, pool: PgPool): Promise<void> {
   const { LATEST_SCHEMA_VERSION } = await import("bullmq");
   try {
-    const { rows } = await pg.query<{ version: number }>(`SELECT max(version)::int AS version FROM ${SCHEMA}.migration`);
+    const { rows } = await pg.query<{ version: number }>(
+      `SELECT max(version)::int AS version FROM ${SCHEMA}.migration`,
+    );
     if (rows[0]?.version === LATEST_SCHEMA_VERSION) return;
   } catch {
     // no ledger yet: the process that made the directory died before its tables were there

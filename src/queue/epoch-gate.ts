@@ -22,7 +22,13 @@ export class EpochGate {
   #open = false;
   #asking: Promise<void> | null = null;
 
-  constructor(redis: Redis, registry: RunRegistry, runId: string, holdsLock: (jobId: string, token: string) => Promise<boolean>, signal: AbortSignal) {
+  constructor(
+    redis: Redis,
+    registry: RunRegistry,
+    runId: string,
+    holdsLock: (jobId: string, token: string) => Promise<boolean>,
+    signal: AbortSignal,
+  ) {
     this.#redis = redis;
     this.#registry = registry;
     this.#runId = runId;
@@ -48,7 +54,10 @@ export class EpochGate {
 
   async #waitUntilChecked(): Promise<void> {
     while (!this.#signal.aborted) {
-      const [serverId, epoch] = await Promise.all([this.#registry.serverId(), this.#registry.epoch(this.#runId)]);
+      const [serverId, epoch] = await Promise.all([
+        this.#registry.serverId(),
+        this.#registry.epoch(this.#runId),
+      ]);
       if (serverId === epoch) {
         this.#open = true;
         return;

@@ -14,7 +14,9 @@ export interface QueueServerOptions {
 }
 
 /** Opens the queue that a URL chooses. UsageError when the URL is not one, or nobody answers there. */
-export async function openQueueServer(options: QueueServerOptions): Promise<RedisQueueServer | EmbeddedQueueServer> {
+export async function openQueueServer(
+  options: QueueServerOptions,
+): Promise<RedisQueueServer | EmbeddedQueueServer> {
   if (options.url === null) {
     const { openEmbeddedQueueServer } = await import("./embedded-queue.js");
     return openEmbeddedQueueServer(options.embeddedRoot, options.embeddedDirectory ?? null);

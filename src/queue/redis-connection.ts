@@ -49,7 +49,9 @@ async function checkServer(redis: Redis, warn: (message: string) => void): Promi
   const memory = await redis.info("memory").catch(() => "");
   const policy = /^maxmemory_policy:(\S+)/m.exec(memory)?.[1];
   if (policy !== undefined && policy !== "noeviction") {
-    warn(`Redis evicts keys when memory is short (maxmemory-policy ${policy}); set it to noeviction, or rows can be called twice.`);
+    warn(
+      `Redis evicts keys when memory is short (maxmemory-policy ${policy}); set it to noeviction, or rows can be called twice.`,
+    );
   }
 }
 

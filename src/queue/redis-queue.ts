@@ -67,7 +67,10 @@ export interface RedisQueueServer extends QueueServer {
 }
 
 /** Connects to Redis. Every run queue of this server shares the connection; workers add blocking ones. */
-export async function openRedisQueueServer(url: string, warn?: (message: string) => void): Promise<RedisQueueServer> {
+export async function openRedisQueueServer(
+  url: string,
+  warn?: (message: string) => void,
+): Promise<RedisQueueServer> {
   const redis = (await connectRedis(url, warn)) as RedisWithCommands;
   redis.defineCommand("promptmillReadJobs", { lua: READ_JOBS });
   redis.defineCommand("promptmillDropJobs", { lua: DROP_JOBS });
@@ -138,7 +141,8 @@ export class RedisRunQueue implements RunQueue {
       .filter(([, value, data]) => value !== null || data !== null)
       .map(([jobId, value, data, starts, failedReason]) => ({
         jobId,
-        result: value === null ? null : (mapStrings(JSON.parse(value) as unknown, unpackText) as Result | null),
+        result:
+          value === null ? null : (mapStrings(JSON.parse(value) as unknown, unpackText) as Result | null),
         payload: data === null ? null : parsePayload(mapStrings(JSON.parse(data) as unknown, unpackText)),
         attemptsStarted: Number(starts ?? 0),
         failedReason,

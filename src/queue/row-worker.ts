@@ -48,7 +48,8 @@ export class RowWorker extends Worker<unknown, Result> {
       concurrency: options.concurrency,
       autorun: false,
       settings: {
-        backoffStrategy: (attemptsMade, _type, error) => options.backoff(attemptsMade, error ?? new Error("unknown")),
+        backoffStrategy: (attemptsMade, _type, error) =>
+          options.backoff(attemptsMade, error ?? new Error("unknown")),
       },
     };
     super(name, processor as Processor<unknown, Result>, workerOptions, backendFactory as never);

@@ -111,7 +111,12 @@ async function afterFailure(
 }
 
 /** The row waited for its turn and was called back before it came: nothing was sent. */
-async function handBackUncalled(job: QueueJob, token: string, payload: QueuePayload, error: unknown): Promise<never> {
+async function handBackUncalled(
+  job: QueueJob,
+  token: string,
+  payload: QueuePayload,
+  error: unknown,
+): Promise<never> {
   if (error instanceof DelayedError || error instanceof WaitingError) throw error;
   await job.updateData({ ...payload, ended: (payload.ended ?? 0) + 1 });
   await job.moveToWait(token);

@@ -33,7 +33,8 @@ export class JournalIndex {
   }
 
   state(rowIndex: number): RowState {
-    return (this.#pages[Math.floor(rowIndex / PAGE_ROWS)]?.states[rowIndex % PAGE_ROWS] ?? RowState.unsettled) as RowState;
+    return (this.#pages[Math.floor(rowIndex / PAGE_ROWS)]?.states[rowIndex % PAGE_ROWS] ??
+      RowState.unsettled) as RowState;
   }
 
   isSettled(rowIndex: number): boolean {
@@ -44,7 +45,9 @@ export class JournalIndex {
   locate(rowIndex: number): { offset: number; length: number } | null {
     const page = this.#pages[Math.floor(rowIndex / PAGE_ROWS)];
     const length = page?.lengths[rowIndex % PAGE_ROWS] ?? 0;
-    return page === undefined || length === 0 ? null : { offset: page.offsets[rowIndex % PAGE_ROWS] ?? 0, length };
+    return page === undefined || length === 0
+      ? null
+      : { offset: page.offsets[rowIndex % PAGE_ROWS] ?? 0, length };
   }
 
   /** Notes a row's newest line; the later one stands. */

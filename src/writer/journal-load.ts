@@ -66,11 +66,14 @@ async function forEachLine(
   let rest = Buffer.alloc(0);
   let restOffset = 0;
   const chunk = Buffer.alloc(CHUNK_BYTES);
-  for (let position = 0; ; ) {
+  for (let position = 0; ;) {
     const { bytesRead } = await file.read(chunk, 0, CHUNK_BYTES, position);
     if (bytesRead === 0) return { size: restOffset, tornBytes: rest.length };
     position += bytesRead;
-    const data = rest.length === 0 ? Buffer.from(chunk.subarray(0, bytesRead)) : Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
+    const data =
+      rest.length === 0
+        ? Buffer.from(chunk.subarray(0, bytesRead))
+        : Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
     let start = 0;
     for (let end = data.indexOf(NEWLINE); end !== -1; end = data.indexOf(NEWLINE, start)) {
       await accept(data.subarray(start, end), restOffset + start);

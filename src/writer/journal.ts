@@ -146,7 +146,9 @@ function journalFailure(cause: NodeJS.ErrnoException): HaltError {
       : `The journal could not be written: ${cause.message}.`,
     {
       code: full ? "disk_full" : "journal_write_failed",
-      hint: full ? "Make room, then resume the run: settled rows are kept." : "Mend the cause, then resume the run.",
+      hint: full
+        ? "Make room, then resume the run: settled rows are kept."
+        : "Mend the cause, then resume the run.",
       cause,
     },
   );

@@ -1,0 +1,44 @@
+import { Command, CommanderError, Option } from "commander";
+import { registerCommands } from "./commands/index.js";
+import { reportError } from "./commands/report-error.js";
+import { ExitCode } from "./errors.js";
+import { packageVersion } from "./version.js";
+
+const EXIT_TABLE = `
+Exit codes:
+  0    every row succeeded
+  1    unexpected: a bug
+  2    usage, job file or input is wrong; nothing was called
+  3    finished, some rows failed
+  4    halted: no further call could succeed, or the budget is spent; resume goes on
+  130  interrupted; settled rows are kept; resume goes on`;
+
+// A reader that goes away (`| head`) is no error: there is nobody left to tell.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(ExitCode.ok);
+  throw error;
+});
+
+const program = new Command("promptmill")
+  .description(
+    "Runs prompts in bulk: rows in, answers and token usage out, nothing lost and nothing paid twice.",
+  )
+  .version(packageVersion(), "-V, --version", "print the version")
+  .addOption(
+    new Option("--config <file>", "configuration file (default: promptmill.config.yaml, looked for upward)"),
+  )
+  .addHelpText("after", EXIT_TABLE)
+  .configureOutput({ outputError: (text, write) => write(text) })
+  .exitOverride();
+registerCommands(program);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.exitCode = error instanceof CommanderError ? commanderExit(error) : reportError(error);
+}
+
+/** Commander has printed its message by now; only the code is ours to give. */
+function commanderExit(error: CommanderError): number {
+  return error.exitCode === 0 ? ExitCode.ok : ExitCode.usage;
+}

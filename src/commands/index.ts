@@ -1,0 +1,25 @@
+import type { Command } from "commander";
+import { registerExport } from "./export.js";
+import { registerPresets } from "./presets.js";
+import { registerResume } from "./resume.js";
+import { registerRetry } from "./retry.js";
+import { registerRun } from "./run.js";
+import { registerSimulator } from "./simulator.js";
+import { registerStatus } from "./status.js";
+import { registerValidate } from "./validate.js";
+
+/** Adds every verb. What a verb needs is loaded when it is called, so that starting stays fast. */
+export function registerCommands(program: Command): void {
+  for (const register of [
+    registerRun,
+    registerResume,
+    registerRetry,
+    registerExport,
+    registerStatus,
+    registerValidate,
+    registerPresets,
+    registerSimulator,
+  ]) {
+    register(program);
+  }
+}

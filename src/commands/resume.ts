@@ -1,0 +1,18 @@
+import type { Command } from "commander";
+import { sessionFlags, type SessionFlags } from "./flags.js";
+
+interface ResumeFlags extends SessionFlags {
+  readonly worker: boolean;
+}
+
+export function registerResume(program: Command): void {
+  const command = program
+    .command("resume <run>")
+    .description("go on where a run stopped; settled rows are not called again")
+    .option("--no-worker", "only coordinate; workers elsewhere call the model");
+  sessionFlags(command).action(async (runName: string, flags: ResumeFlags) => {
+    const { resume } = await import("../run/run.js");
+    const { supervise } = await import("./supervise.js");
+    await supervise(flags, program, (session) => resume({ ...session, run: runName, worker: flags.worker }));
+  });
+}

@@ -1,0 +1,52 @@
+import type { Command } from "commander";
+import { collect, positiveInteger, sessionFlags, type SessionFlags } from "./flags.js";
+
+interface RunFlags extends SessionFlags {
+  readonly input?: string;
+  readonly concurrency?: number;
+  readonly limit?: number;
+  readonly set?: string[];
+  readonly runId?: string;
+  readonly simulate?: string | boolean;
+  readonly worker: boolean;
+}
+
+export function registerRun(program: Command): void {
+  const command = program
+    .command("run <job>")
+    .description("run a job over its input, start to end")
+    .option("--input <file>", 'instead of the job\'s input; "-" is standard input')
+    .option("--concurrency <n>", "calls under way at once", positiveInteger)
+    .option("--limit <n>", "only the first n rows", positiveInteger)
+    .option(
+      "--set <key=value>",
+      "set a key of the job file, e.g. parameters.maxTokens=200; repeatable",
+      collect,
+    )
+    .option("--run-id <id>", "name the run yourself")
+    .option(
+      "--simulate [spec]",
+      "answers from a simulated model: no key, no cost; e.g. latency=50,rate_limit=0.1",
+    )
+    .option("--no-worker", "only coordinate; workers elsewhere call the model");
+  sessionFlags(command).action(async (job: string, flags: RunFlags) => {
+    const { parseSimulateFlag } = await import("./simulate-flag.js");
+    const { parseSet } = await import("../job/index.js");
+    const { run } = await import("../run/run.js");
+    const { supervise } = await import("./supervise.js");
+    const simulate = await parseSimulateFlag(flags.simulate);
+    await supervise(flags, program, (session) =>
+      run({
+        ...session,
+        job,
+        simulate,
+        input: flags.input,
+        concurrency: flags.concurrency,
+        limit: flags.limit,
+        set: parseSet(flags.set ?? []),
+        runId: flags.runId,
+        worker: flags.worker,
+      }),
+    );
+  });
+}

@@ -1,0 +1,185 @@
+import type { HaltError } from "../errors.js";
+import type { RequestBuilder } from "../job/index.js";
+import type { ResolvedJob } from "../job/resolved-job.js";
+import type { SimulatorOptions } from "../simulator/index.js";
+import {
+  buildUsageReport,
+  createPriceTable,
+  UsageTotals,
+  type PriceOverride,
+  type UsageReport,
+} from "../usage/index.js";
+import { CoolDownPacer } from "../worker/cool-down-pacer.js";
+import { RowState, type JournalIndex } from "../writer/journal-index.js";
+import { JournalReader } from "../writer/journal-reader.js";
+import { execute } from "./execute.js";
+import { writeResults, writeUsage, type ResultFiles } from "./finalise.js";
+import { openModelServer, type ModelServer } from "./model-server.js";
+import { requestMaker } from "./prepare.js";
+import type { RunRecord } from "./record.js";
+import type { RunDirectory } from "./run-directory.js";
+import type { Session } from "./session.js";
+import { Watch } from "./watch.js";
+
+const FIRST_ANSWERS = 3;
+
+/** What came of a run. */
+export interface RunSummary {
+  readonly runId: string;
+  /** Absolute. */
+  readonly directory: string;
+  readonly state: RunRecord["state"];
+  readonly rows: { readonly total: number; readonly succeeded: number; readonly failed: number };
+  /** Answers that ended at their token limit. */
+  readonly truncated: number;
+  readonly usage: UsageReport;
+  /** null: not every row is settled, so no result files were made; `export` makes them at any time. */
+  readonly files: ResultFiles | null;
+  readonly simulated: boolean;
+  readonly seconds: number;
+  /** Why the run halted; null when it did not. */
+  readonly halt: HaltError | null;
+  /** Of the first rows that succeeded, to look at. */
+  readonly firstAnswers: readonly { readonly customId: string; readonly text: string }[];
+  readonly warnings: readonly string[];
+}
+
+export interface CarryOutOptions {
+  readonly session: Session;
+  readonly directory: RunDirectory;
+  readonly record: RunRecord;
+  readonly builder: RequestBuilder;
+  readonly simulate: SimulatorOptions | null;
+  /** false: this process only coordinates. */
+  readonly worker: boolean;
+  readonly warnings: readonly string[];
+}
+
+/** Runs what is not settled of a run, derives its files and leaves run.json true. */
+export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
+  const { session, directory } = options;
+  const startedAt = performance.now();
+  let record: RunRecord = { ...options.record, state: "running", finishedAt: null, halt: null };
+  const models = await openModelServer(record.job, session.config, {
+    simulate: options.simulate,
+    callsModel: options.worker,
+    log: session.log,
+  });
+  const job = withEndpoint(record.job, models);
+  const totals = openTotals(session, job, models);
+  const pacer = new CoolDownPacer();
+  const provider = options.worker ? models.connect(job.concurrency) : null;
+  const watch = new Watch({
+    runId: record.runId,
+    total: record.rows,
+    totals,
+    report: session.onProgress,
+    heldBackBy: () => (pacer.coolDownMs > 0 ? "throttled by the provider" : null),
+  });
+  try {
+    const { reason, index } = await execute({
+      runId: record.runId,
+      job,
+      providerName: models.providerName,
+      directory,
+      input: { description: record.input, options: job.input },
+      rows: record.rows,
+      build: requestMaker(options.builder),
+      totals,
+      queue: {
+        url: session.queueUrl,
+        embeddedRoot: session.embeddedRoot,
+        embeddedDirectory: record.queue.directory,
+      },
+      local: provider === null ? null : { provider, pacer, concurrency: job.concurrency },
+      onQueue: async (kind, url, queueDirectory) => {
+        record = { ...record, queue: { kind, url, directory: queueDirectory } };
+        await directory.write(record);
+      },
+      onSettled: (result) => watch.settled(result),
+      onAttemptFailed: (error) => watch.attemptFailed(error),
+      onStart: (view) => watch.start(view),
+      signal: session.signal,
+      log: session.log,
+    });
+    watch.phase("writing");
+    const finishedAt = new Date().toISOString();
+    const isFinished = reason.kind === "finished";
+    const derived = isFinished ? await writeResults(record, index, directory.file) : null;
+    const usage = buildUsageReport(totals, {
+      runId: record.runId,
+      job: job.name,
+      tags: job.tags,
+      startedAt: record.startedAt,
+      finishedAt: isFinished ? finishedAt : null,
+    });
+    await writeUsage(directory.file("usage.json"), usage);
+    const halt = reason.kind === "halted" ? reason.error : null;
+    record = {
+      ...record,
+      state: reason.kind === "failed" ? "halted" : reason.kind,
+      counts: countsOf(index, derived?.truncated ?? record.counts.truncated),
+      finishedAt,
+      halt: halt === null ? null : { code: halt.code, message: halt.message },
+    };
+    await directory.write(record);
+    watch.phase("done");
+    return {
+      runId: record.runId,
+      directory: directory.path,
+      state: record.state,
+      rows: { total: record.rows, succeeded: index.succeeded, failed: index.failed },
+      truncated: record.counts.truncated,
+      usage,
+      files: derived === null ? null : { ...derived.files, usage: directory.file("usage.json") },
+      simulated: record.simulated,
+      seconds: (performance.now() - startedAt) / 1000,
+      halt,
+      firstAnswers: await firstAnswers(directory.file("journal.jsonl"), index, record.rows),
+      warnings: options.warnings,
+    };
+  } finally {
+    watch.stop();
+    await provider?.close();
+    await models.close();
+  }
+}
+
+async function firstAnswers(
+  journalPath: string,
+  index: JournalIndex,
+  rows: number,
+): Promise<RunSummary["firstAnswers"]> {
+  const reader = await JournalReader.open(journalPath, index);
+  const answers: { customId: string; text: string }[] = [];
+  try {
+    const lookedAt = Math.min(rows, 1_000); // enough to find some, also in a run where nearly all failed
+    for (let row = 0; row < lookedAt && answers.length < FIRST_ANSWERS; row++) {
+      if (index.state(row) !== RowState.succeeded) continue;
+      const result = await reader.read(row);
+      if (result?.status === "succeeded")
+        answers.push({ customId: result.customId, text: result.output.text });
+    }
+  } finally {
+    await reader.close();
+  }
+  return answers;
+}
+
+export function countsOf(index: JournalIndex, truncated: number): RunRecord["counts"] {
+  return { succeeded: index.succeeded, failed: index.failed, truncated };
+}
+
+/** A job that names no timeout takes the one that suits where its calls go. */
+function withEndpoint(job: ResolvedJob, { endpoint }: ModelServer): ResolvedJob {
+  return job.timeoutIsDefault === true ? { ...job, timeoutMs: endpoint.defaultTimeoutMs } : job;
+}
+
+function openTotals(session: Session, job: ResolvedJob, { endpoint }: ModelServer): UsageTotals {
+  return new UsageTotals({
+    prices: createPriceTable(session.config.prices as unknown as readonly PriceOverride[]),
+    provider: job.provider,
+    region: job.region ?? endpoint.region,
+    lane: endpoint.batchChat ? "batch" : "real-time",
+  });
+}

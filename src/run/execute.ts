@@ -1,0 +1,250 @@
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { HaltError } from "../errors.js";
+import { readRows, type InputDescription } from "../input/index.js";
+import type { InputRow } from "../input/row.js";
+import type { InputOptions, ResolvedJob } from "../job/resolved-job.js";
+import type { Log } from "../log.js";
+import { produce } from "../producer/producer.js";
+import { defaultWindow, Window } from "../producer/window.js";
+import type { Provider, ProviderError } from "../provider/provider.js";
+import { queueJobId } from "../queue/names.js";
+import { PAYLOAD_VERSION, type QueuePayload } from "../queue/payload.js";
+import { openQueueServer } from "../queue/queue-server.js";
+import type { RunQueue } from "../queue/run-queue.js";
+import type { Result, RowError } from "../types.js";
+import type { UsageTotals } from "../usage/index.js";
+import { startRunWorker, type RunWorker } from "../worker/run-worker.js";
+import type { Pacer } from "../worker/pacer.js";
+import { JournalIndex } from "../writer/journal-index.js";
+import { loadJournal } from "../writer/journal-load.js";
+import { Writer } from "../writer/writer.js";
+import { enqueueAgain } from "./enqueue-again.js";
+import { pump, waitForRemoteRows } from "./pump.js";
+import { COORDINATOR_WORKER_PREFIX, recover, settleFinished } from "./recover.js";
+import { rejectedResult } from "./rejected-result.js";
+import { coordinateOnRedis, type RedisCoordination } from "./redis-coordination.js";
+import type { RunDirectory } from "./run-directory.js";
+import { Stop, type StopReason } from "./stop.js";
+
+/** How long calls in flight may take when a run stops early. */
+const GRACE_MS = 30_000;
+
+export interface ExecutionOptions {
+  readonly runId: string;
+  readonly job: ResolvedJob;
+  /** Under which workers look the model server up. */
+  readonly providerName: string;
+  readonly directory: RunDirectory;
+  readonly input: { readonly description: InputDescription; readonly options: InputOptions };
+  /** Rows of this run: those with a lower index. */
+  readonly rows: number;
+  readonly build: (row: InputRow) => QueuePayload | RowError;
+  readonly totals: UsageTotals;
+  readonly queue: {
+    readonly url: string | null;
+    readonly embeddedRoot: string;
+    readonly embeddedDirectory: string | null;
+  };
+  /** null: this process only coordinates. */
+  readonly local: { readonly provider: Provider; readonly pacer: Pacer; readonly concurrency: number } | null;
+  /** Called once the queue is there, with the directory it uses when it is embedded. */
+  readonly onQueue: (kind: "redis" | "embedded", url: string, directory: string | null) => Promise<void>;
+  readonly onSettled: (result: Result) => void;
+  readonly onAttemptFailed: (error: ProviderError) => void;
+  /** Lets a watcher see what is going on; called before the first row is enqueued. */
+  readonly onStart: (view: ExecutionView) => void;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** What can be seen of a run under way. */
+export interface ExecutionView {
+  readonly index: JournalIndex;
+  readonly inFlight: number;
+  readonly stopping: boolean;
+  /** Workers in other processes; null on the embedded queue. */
+  readonly remoteWorkers: { readonly serving: number; readonly refusals: readonly string[] } | null;
+}
+
+export interface ExecutionOutcome {
+  readonly reason: StopReason;
+  readonly index: JournalIndex;
+}
+
+/**
+ * Runs the stages of one run from queue to journal until every row is settled, the signal aborts or the
+ * run halts; then stops them in the order in which nothing is lost: first no new rows, then the calls in
+ * flight, then their results on disk, then the queue.
+ */
+export async function execute(options: ExecutionOptions): Promise<ExecutionOutcome> {
+  const { runId, job, log } = options;
+  const stop = new Stop();
+  const journalPath = options.directory.file("journal.jsonl");
+  const loaded = existsSync(journalPath)
+    ? await loadJournal(journalPath, options.rows, (result) => options.totals.add(result))
+    : { index: new JournalIndex(), size: 0, tornBytes: 0, duplicates: 0 };
+  if (loaded.tornBytes > 0)
+    log.warn({ runId, bytes: loaded.tornBytes }, "The journal ended in a torn line; it is cut off");
+
+  const server = await openQueueServer({ ...options.queue, warn: (message) => log.warn({}, message) });
+  let queue: RunQueue | undefined;
+  let writer: Writer | undefined;
+  let coordination: RedisCoordination | null = null;
+  try {
+    await options.onQueue(server.kind, server.displayUrl, server.directory);
+    const runQueue = server.openRunQueue(runId);
+    queue = runQueue;
+    const window = new Window(defaultWindow(job.concurrency));
+    const outstanding = new Set<number>();
+    let isProduced = false;
+    const finishIfDone = (): void => {
+      if (isProduced && loaded.index.settled >= options.rows) stop.because({ kind: "finished" });
+    };
+    const jobIds = (rows: readonly number[]): string[] => rows.map((row) => queueJobId(runId, row));
+    const openWriter = await Writer.open({
+      journalPath,
+      journalSize: loaded.size,
+      index: loaded.index,
+      forget: (rows) => runQueue.forget(jobIds(rows)),
+      drop: (rows) => runQueue.drop(jobIds(rows)),
+      onSettled: (result) => {
+        options.totals.add(result);
+        options.onSettled(result);
+        if (outstanding.delete(result.rowIndex)) window.release(1);
+        finishIfDone();
+      },
+      onFailure: (error) => {
+        if (error instanceof HaltError) stop.because({ kind: "halted", error });
+        else log.warn({ runId, error: error.message }, "The queue could not forget settled rows");
+      },
+    });
+    writer = openWriter;
+
+    await recover(runQueue, openWriter, true);
+    const reader = (): AsyncIterable<InputRow[]> =>
+      readRows(options.input.description, options.input.options, { signal: producing.signal });
+    const producing = new AbortController();
+    const enqueue = (payloads: readonly QueuePayload[]): Promise<void> =>
+      runQueue.enqueue(payloads, job.attempts);
+
+    if (server.kind === "redis") {
+      coordination = await coordinateOnRedis({
+        server,
+        queue: server.openRunQueue(runId),
+        ticket: {
+          v: PAYLOAD_VERSION,
+          runId,
+          provider: options.providerName,
+          region: options.providerName === job.provider ? job.region : null,
+          protocol: job.protocol,
+          attempts: job.attempts,
+          timeoutMs: job.timeoutMs,
+          concurrency: job.concurrency,
+        },
+        log,
+        onHalt: (error) => stop.because({ kind: "halted", error }),
+        onServerChanged: async () => {
+          await recover(runQueue, openWriter, false);
+          await enqueueAgain({
+            queue: runQueue,
+            rows: [...outstanding].filter((row) => !loaded.index.isSettled(row)),
+            readFrom: (rowIndex) =>
+              readRows(options.input.description, options.input.options, { afterRow: rowIndex - 1 }),
+            build: options.build,
+            attempts: job.attempts,
+          });
+        },
+      });
+    }
+    const live = coordination;
+    const haltBecause = async (cause: ProviderError): Promise<void> => {
+      const error = new HaltError(cause.message, { code: cause.code, hint: cause.hint, cause });
+      stop.because({ kind: "halted", error });
+      worker?.pause();
+      await live?.halt(error);
+    };
+    const worker: RunWorker | null =
+      options.local === null
+        ? null
+        : startRunWorker(runQueue, {
+            id: `${COORDINATOR_WORKER_PREFIX}${randomUUID()}`,
+            concurrency: options.local.concurrency,
+            provider: options.local.provider,
+            pacer: options.local.pacer,
+            attempts: job.attempts,
+            timeoutMs: job.timeoutMs,
+            onCompleted: (result) => openWriter.settle(result),
+            onStray: (result) => Promise.resolve(openWriter.settleStray(result)),
+            strayIsLocal: true,
+            onRunError: haltBecause,
+            onAttemptFailed: options.onAttemptFailed,
+            onError: (error) => log.debug({ runId, error: error.message }, "Queue worker"),
+          });
+    options.onStart({
+      index: loaded.index,
+      get inFlight() {
+        return worker?.inFlight ?? 0;
+      },
+      get stopping() {
+        return stop.decided !== null;
+      },
+      get remoteWorkers() {
+        if (live === null) return null;
+        const reports = live.workers();
+        const refusals = reports.flatMap((report) => report.refusal ?? []);
+        return { serving: reports.length - refusals.length, refusals: [...new Set(refusals)] };
+      },
+    });
+    if (options.signal.aborted) stop.because({ kind: "interrupted" });
+    options.signal.addEventListener("abort", () => stop.because({ kind: "interrupted" }), { once: true });
+
+    const produced = produce({
+      batches: reader(),
+      build: options.build,
+      isSettled: (rowIndex) => loaded.index.isSettled(rowIndex) || openWriter.holds(rowIndex),
+      endRow: options.rows,
+      enqueue: async (payloads) => {
+        for (const { rowIndex } of payloads) outstanding.add(rowIndex);
+        await enqueue(payloads);
+      },
+      reject: (row, error) => openWriter.settle(rejectedResult(row, error, job)),
+      window,
+      signal: producing.signal,
+      onEnqueueError: (error) =>
+        log.warn({ runId, error: error.message }, "The queue does not take rows; trying again"),
+    }).then(
+      () => {
+        isProduced = true;
+        finishIfDone();
+      },
+      (error: unknown) => {
+        if (!producing.signal.aborted) stop.because({ kind: "failed", error });
+      },
+    );
+    const pumping = pump(runQueue, openWriter, stop, server.kind, log);
+    const reason = await stop.reason;
+
+    producing.abort();
+    window.close();
+    worker?.pause();
+    if (reason.kind !== "finished") await live?.pauseEverywhere();
+    await worker?.stop(GRACE_MS);
+    if (live !== null && reason.kind !== "finished")
+      await waitForRemoteRows(live, runQueue, openWriter, GRACE_MS);
+    await pumping;
+    await settleFinished(runQueue, openWriter, false).catch((error: unknown) => {
+      log.warn({ runId, error: String(error) }, "The queue could not be emptied; a resume will do it");
+    });
+    await openWriter.drain();
+    await produced;
+    await live?.end(reason.kind === "finished");
+    if (reason.kind === "finished") await runQueue.destroy();
+    if (reason.kind === "failed") throw reason.error;
+    return { reason, index: loaded.index };
+  } finally {
+    await writer?.close();
+    await queue?.close().catch(() => {});
+    await server.close();
+  }
+}

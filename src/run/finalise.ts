@@ -1,0 +1,49 @@
+import { rm } from "node:fs/promises";
+import { readRows } from "../input/index.js";
+import type { ResolvedJob } from "../job/resolved-job.js";
+import type { UsageReport } from "../usage/index.js";
+import { writeFileAtomically } from "../writer/atomic-file.js";
+import type { JournalIndex } from "../writer/journal-index.js";
+import { writeResultFiles, type AnswerColumn } from "../writer/results.js";
+import type { RunRecord } from "./record.js";
+
+/** Where a run's derived files are. */
+export interface ResultFiles {
+  readonly results: string;
+  /** null: no row failed. */
+  readonly errors: string | null;
+  readonly usage: string;
+}
+
+/** The columns that answers fill: what the model said, under the name that the job gives it. */
+export function answerColumns(job: ResolvedJob): AnswerColumn[] {
+  return [{ name: job.output.column, value: (result) => result.output?.text }];
+}
+
+/** Derives results and errors from input and journal. No call is made. */
+export async function writeResults(
+  record: RunRecord,
+  index: JournalIndex,
+  file: (name: string) => string,
+): Promise<{ files: Pick<ResultFiles, "results" | "errors">; truncated: number }> {
+  const { job, input } = record;
+  const results = file(`results.${job.output.format}`);
+  const errors = file("errors.jsonl");
+  const { failed, truncated } = await writeResultFiles({
+    journalPath: file("journal.jsonl"),
+    index,
+    batches: readRows(input, job.input),
+    endRow: record.rows,
+    columns: input.columns,
+    answers: answerColumns(job),
+    output: job.output,
+    resultsPath: results,
+    errorsPath: errors,
+  });
+  if (failed === 0) await rm(errors, { force: true });
+  return { files: { results, errors: failed === 0 ? null : errors }, truncated };
+}
+
+export async function writeUsage(path: string, usage: UsageReport): Promise<void> {
+  await writeFileAtomically(path, (append) => append(`${JSON.stringify(usage, null, 2)}\n`));
+}

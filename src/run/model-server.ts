@@ -1,0 +1,71 @@
+import type { Config } from "../config.js";
+import type { ResolvedJob } from "../job/resolved-job.js";
+import type { Log } from "../log.js";
+import {
+  createProvider,
+  readApiKey,
+  resolveEndpoint,
+  type Endpoint,
+  type Environment,
+  type Provider,
+} from "../provider/index.js";
+import { startSimulator, type SimulatorOptions } from "../simulator/index.js";
+
+/** Where a run's calls go. */
+export interface ModelServer {
+  readonly endpoint: Endpoint;
+  /** As workers look it up: "simulator" for a simulated run. */
+  readonly providerName: string;
+  readonly environment: Environment;
+  /** Opens pooled connections. UsageError when a key is needed and missing. */
+  connect(connections: number): Provider;
+  close(): Promise<void>;
+}
+
+/** Median of a real model's answer time, so that a simulated run looks like one. */
+const SIMULATED_LATENCY = { kind: "log-normal", medianMs: 300, sigma: 0.4 } as const;
+
+/**
+ * Settles where calls go, and starts the simulator in this process when `simulate` says so. The key is
+ * read now, so that a missing one is said before anything else happens.
+ */
+export async function openModelServer(
+  job: ResolvedJob,
+  config: Config,
+  options: { readonly simulate: SimulatorOptions | null; readonly callsModel: boolean; readonly log: Log },
+): Promise<ModelServer> {
+  const simulator =
+    options.simulate === null
+      ? null
+      : await startSimulator({ latency: SIMULATED_LATENCY, trackRequests: false, ...options.simulate });
+  try {
+    const environment =
+      simulator === null
+        ? config.environment
+        : { ...config.environment, PROMPTMILL_SIMULATOR_URL: simulator.url };
+    const providerName = simulator === null ? job.provider : "simulator";
+    const endpoint = resolveEndpoint(
+      { provider: providerName, region: simulator === null ? job.region : null, protocol: job.protocol },
+      config.providers,
+      environment,
+    );
+    const apiKey = options.callsModel ? readApiKey(endpoint, environment) : null;
+    return {
+      endpoint,
+      providerName,
+      environment,
+      connect: (connections) =>
+        createProvider(endpoint, {
+          apiKey,
+          connections,
+          log: (event) => options.log.warn(event, "The model server said something unknown"),
+        }),
+      close: async () => {
+        await simulator?.close();
+      },
+    };
+  } catch (error) {
+    await simulator?.close();
+    throw error;
+  }
+}

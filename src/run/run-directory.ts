@@ -1,0 +1,115 @@
+import { mkdirSync, statSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { UsageError } from "../errors.js";
+import { lockHolder, tryProcessLock, type ProcessLock } from "../process-lock.js";
+import { syncDirectory, writeFileAtomically } from "../writer/atomic-file.js";
+import { checkRunId } from "./run-id.js";
+import type { RunRecord } from "./record.js";
+
+/** A run's folder, held by the one process that coordinates the run. */
+export interface RunDirectory {
+  readonly path: string;
+  file(name: string): string;
+  read(): Promise<RunRecord>;
+  write(record: RunRecord): Promise<void>;
+  release(): void;
+}
+
+/** Makes `<root>/<runId>`, readable by its owner only, and takes its lock. UsageError when it exists. */
+export function createRunDirectory(root: string, runId: string): RunDirectory {
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  const path = join(root, checkRunId(runId));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    throw new UsageError(`A run named ${runId} exists already: ${path}`, {
+      code: "run_exists",
+      hint: `Go on with it: promptmill resume ${runId}, or choose another --run-id.`,
+    });
+  }
+  return lockRunDirectory(path);
+}
+
+/** Takes the lock of an existing run. UsageError when a living process coordinates it. */
+export function lockRunDirectory(path: string): RunDirectory {
+  const lock = tryProcessLock(join(path, "lock"));
+  if ("heldBy" in lock) {
+    throw new UsageError(`The run in ${path} is being worked on by ${lock.heldBy}.`, {
+      code: "run_locked",
+      hint: "Wait for it to end, or stop it with Ctrl-C; then try again.",
+    });
+  }
+  return openDirectory(path, lock);
+}
+
+function openDirectory(path: string, lock: ProcessLock): RunDirectory {
+  const file = (name: string): string => join(path, name);
+  return {
+    path,
+    file,
+    read: () => readRunRecord(path),
+    write: async (record) => {
+      await writeFileAtomically(file("run.json"), (append) => append(`${JSON.stringify(record, null, 2)}\n`));
+      await syncDirectory(path);
+    },
+    release: () => lock.release(),
+  };
+}
+
+/** Whether a living process coordinates the run right now. */
+export function isRunLocked(path: string): boolean {
+  return lockHolder(join(path, "lock")) !== null;
+}
+
+/** Reads run.json. UsageError when there is none, or one of another version. */
+export async function readRunRecord(path: string): Promise<RunRecord> {
+  let text: string;
+  try {
+    text = await readFile(join(path, "run.json"), "utf8");
+  } catch (cause) {
+    throw new UsageError(`${path} holds no run: run.json cannot be read.`, {
+      code: "run_not_found",
+      hint: "promptmill status lists the runs.",
+      cause,
+    });
+  }
+  let record: RunRecord | undefined;
+  try {
+    record = JSON.parse(text) as RunRecord;
+  } catch {
+    // said below
+  }
+  if (record?.schemaVersion !== 1) {
+    throw new UsageError(`${join(path, "run.json")}: expected a run record of version 1.`, {
+      code: "run_record_invalid",
+      hint: "Was it written by a newer promptmill, or edited by hand?",
+    });
+  }
+  return record;
+}
+
+/** Finds a run by id below `root`, or by its directory. UsageError when there is none. */
+export function findRun(root: string, run: string): string {
+  for (const path of [join(root, run), resolve(run)]) {
+    if (isRunDirectory(path)) return path;
+  }
+  throw new UsageError(`No run ${JSON.stringify(run)}: neither below ${root} nor a run directory.`, {
+    code: "run_not_found",
+    hint: "promptmill status lists the runs.",
+  });
+}
+
+/** Directories of all runs below `root`, by name; none when there is no such folder. */
+export async function listRuns(root: string): Promise<string[]> {
+  const names = await readdir(root).catch(() => []);
+  return names
+    .map((name) => join(root, name))
+    .filter(isRunDirectory)
+    .sort();
+}
+
+function isRunDirectory(path: string): boolean {
+  return statSync(join(path, "run.json"), { throwIfNoEntry: false })?.isFile() ?? false;
+}

@@ -1,0 +1,265 @@
+import { mkdtemp, rename, rm } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { UsageError } from "../errors.js";
+import { copyStandardInput, fingerprint } from "../input/index.js";
+import { compileRequests, loadJob, resolveJob, type JobDefinition } from "../job/index.js";
+import type { ResolvedJob } from "../job/resolved-job.js";
+import type { SimulatorOptions } from "../simulator/index.js";
+import { packageVersion } from "../version.js";
+import { carryOut, type RunSummary } from "./carry-out.js";
+import { openModelServer } from "./model-server.js";
+import { prepareInput } from "./prepare.js";
+import { changedJob } from "./changed-job.js";
+import type { RunRecord } from "./record.js";
+import { createRunDirectory, findRun, lockRunDirectory, type RunDirectory } from "./run-directory.js";
+import { newRunId } from "./run-id.js";
+import { takeBack, type RetrySelection } from "./retry.js";
+import { openSession, type Session, type SessionOptions } from "./session.js";
+
+export interface RunOptions extends SessionOptions {
+  /** Path of a job file, or a definition. */
+  readonly job: string | JobDefinition;
+  /** Instead of the job's `input.path`; "-" is standard input. */
+  readonly input?: string | undefined;
+  /** Dotted paths into the job file and their values, as `--set` gives them. */
+  readonly set?: Readonly<Record<string, unknown>> | undefined;
+  readonly runId?: string | undefined;
+  readonly concurrency?: number | undefined;
+  /** Only the first so many rows. */
+  readonly limit?: number | undefined;
+  /** Answers come from the simulator in this process: no key, no cost. */
+  readonly simulate?: boolean | SimulatorOptions | undefined;
+  /** false: only coordinate; workers elsewhere call the model. Redis only. @default true */
+  readonly worker?: boolean | undefined;
+}
+
+export interface ResumeOptions extends SessionOptions {
+  /** Run id or run directory. */
+  readonly run: string;
+  readonly worker?: boolean | undefined;
+  readonly simulate?: SimulatorOptions | undefined;
+}
+
+export interface RetryOptions extends ResumeOptions, RetrySelection {
+  /** Dotted paths into the job and their new values. */
+  readonly set?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * Runs a job over its input, start to end.
+ *
+ * Rejects with UsageError while nothing has been called; from then on the promise resolves with what came
+ * of the run, also when rows failed, when it halted (`halt`) or when `signal` stopped it.
+ */
+export async function run(options: RunOptions): Promise<RunSummary> {
+  const session = await openSession(options);
+  refuseWorkerlessEmbedded(session, options.worker);
+  const standardInput = await takeStandardInput(session, options);
+  try {
+    const { job, warnings } = await readJob(session, options, standardInput?.path ?? null);
+    const simulate = simulatorOptions(options.simulate);
+    await checkModelServer(session, job, simulate, options.worker ?? true);
+    const prepared = await prepareInput(job, { limit: options.limit ?? null, signal: session.signal });
+    const createdAt = new Date();
+    const runId = options.runId ?? newRunId(job.name, createdAt);
+    const directory = createRunDirectory(session.runsRoot, runId);
+    try {
+      const kept = await standardInput?.keepIn(directory);
+      const record: RunRecord = {
+        schemaVersion: 1,
+        runId,
+        state: "running",
+        job: kept === undefined ? job : { ...job, input: { ...job.input, path: kept } },
+        input: kept === undefined ? prepared.summary : { ...prepared.summary, path: kept },
+        rows: prepared.rows,
+        counts: { succeeded: 0, failed: 0, truncated: 0 },
+        simulated: simulate !== null,
+        queue: { kind: session.queueUrl === null ? "embedded" : "redis", url: "", directory: null },
+        createdAt: createdAt.toISOString(),
+        startedAt: createdAt.toISOString(),
+        finishedAt: null,
+        halt: null,
+        versions: { promptmill: packageVersion(), node: process.version },
+      };
+      return await carryOut({
+        session,
+        directory,
+        record,
+        builder: prepared.builder,
+        simulate,
+        worker: options.worker ?? true,
+        warnings: [...warnings, ...prepared.warnings],
+      });
+    } finally {
+      directory.release();
+    }
+  } finally {
+    await standardInput?.discard();
+  }
+}
+
+/** Goes on where a run stopped: settled rows are kept, all others are called. Safe at any time. */
+export async function resume(options: ResumeOptions): Promise<RunSummary> {
+  const session = await openSession(options);
+  const directory = lockRunDirectory(findRun(session.runsRoot, options.run));
+  try {
+    const record = await directory.read();
+    await refuseChangedInput(record);
+    return await goOn(session, directory, record, options);
+  } finally {
+    directory.release();
+  }
+}
+
+/**
+ * Calls rows of a run again that were settled: failed ones, or those that `selection` means. Rows that
+ * succeeded are left alone unless asked for by their finish reason. The journal keeps every result, and
+ * the later one stands.
+ */
+export async function retry(options: RetryOptions): Promise<RunSummary> {
+  const session = await openSession(options);
+  const directory = lockRunDirectory(findRun(session.runsRoot, options.run));
+  try {
+    const before = await directory.read();
+    await refuseChangedInput(before);
+    const { job, warnings } = changedJob(session, before.job, options.set ?? {});
+    await prepareInput(job, { limit: before.rows, signal: session.signal });
+    await takeBack(directory.file("journal.jsonl"), before.rows, options);
+    const record: RunRecord = { ...before, job, state: "running", startedAt: new Date().toISOString() };
+    await directory.write(record);
+    const summary = await goOn(session, directory, record, options);
+    return { ...summary, warnings: [...warnings, ...summary.warnings] };
+  } finally {
+    directory.release();
+  }
+}
+
+async function goOn(
+  session: Session,
+  directory: RunDirectory,
+  record: RunRecord,
+  options: ResumeOptions,
+): Promise<RunSummary> {
+  const queueUrl = session.queueUrl;
+  if (record.queue.kind === "redis" && queueUrl === null) {
+    throw new UsageError(`Run ${record.runId} was started on a Redis queue (${record.queue.url}).`, {
+      code: "queue_missing",
+      hint: `Name it, with its password if it has one: promptmill resume ${record.runId} --queue redis://…`,
+    });
+  }
+  refuseWorkerlessEmbedded(session, options.worker);
+  return await carryOut({
+    session,
+    directory,
+    record: {
+      ...record,
+      startedAt: record.startedAt,
+      versions: { promptmill: packageVersion(), node: process.version },
+    },
+    builder: compileRequests(record.job),
+    simulate: record.simulated ? (options.simulate ?? {}) : null,
+    worker: options.worker ?? true,
+    warnings: [],
+  });
+}
+
+async function readJob(
+  session: Session,
+  options: RunOptions,
+  standardInput: string | null,
+): Promise<{ job: ResolvedJob; warnings: string[] }> {
+  const set = { ...options.set };
+  if (options.concurrency !== undefined) set["concurrency"] = options.concurrency;
+  const input =
+    standardInput ?? (options.input === undefined ? undefined : resolve(session.cwd, options.input));
+  if (input !== undefined) set["input.path"] = input;
+  const load = { config: session.config, set };
+  return typeof options.job === "string"
+    ? await loadJob(resolve(session.cwd, options.job), load)
+    : resolveJob(options.job, { ...load, file: null, baseDir: session.cwd });
+}
+
+function simulatorOptions(simulate: RunOptions["simulate"]): SimulatorOptions | null {
+  if (simulate === undefined || simulate === false) return null;
+  return simulate === true ? {} : simulate;
+}
+
+/** A missing key or an unknown provider is said before the input is read, and long before a run exists. */
+async function checkModelServer(
+  session: Session,
+  job: ResolvedJob,
+  simulate: SimulatorOptions | null,
+  callsModel: boolean,
+): Promise<void> {
+  const models = await openModelServer(job, session.config, { simulate, callsModel, log: session.log });
+  await models.close();
+}
+
+function refuseWorkerlessEmbedded(session: Session, worker: boolean | undefined): void {
+  if (worker !== false || session.queueUrl !== null) return;
+  throw new UsageError(
+    "--no-worker: the embedded queue lives in this process, so nobody else could work on it.",
+    {
+      code: "no_worker_embedded",
+      hint: "Add --queue redis://host:6379, or leave --no-worker away.",
+    },
+  );
+}
+
+async function refuseChangedInput(record: RunRecord): Promise<void> {
+  const { path, bytes, sha256 } = record.input;
+  const now = await fingerprint(path);
+  if (now.sha256 === sha256) return;
+  throw new UsageError(
+    `The input ${path} has changed since the run began: ${bytes} bytes then, ${now.bytes} bytes now${
+      now.bytes === bytes ? ", with other contents" : ""
+    }.`,
+    {
+      code: "input_changed",
+      hint: "Put the old file back; or start a new run.",
+    },
+  );
+}
+
+interface StandardInput {
+  /** Of the copy, to be read now. */
+  readonly path: string;
+  /** Moves the copy into the run directory; returns where it is from now on. */
+  keepIn(directory: RunDirectory): Promise<string>;
+  discard(): Promise<void>;
+}
+
+/** Standard input can be read once, but a run reads its input three times and a resume again. */
+async function takeStandardInput(session: Session, options: RunOptions): Promise<StandardInput | null> {
+  const fromJob =
+    typeof options.job === "object" && options.job.input?.path === "-" && options.input === undefined;
+  const fromFile =
+    typeof options.job === "string" &&
+    options.input === undefined &&
+    (await jobReadsStandardInput(session, options));
+  if (options.input !== "-" && !fromJob && !fromFile) return null;
+  const { mkdir } = await import("node:fs/promises");
+  await mkdir(session.runsRoot, { recursive: true, mode: 0o700 });
+  const folder = await mkdtemp(join(session.runsRoot, ".stdin-"));
+  const path = join(folder, "input");
+  try {
+    await copyStandardInput(path);
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+  return {
+    path,
+    keepIn: async (directory) => {
+      const kept = directory.file("input");
+      await rename(path, kept);
+      return kept;
+    },
+    discard: () => rm(dirname(path), { recursive: true, force: true }),
+  };
+}
+
+async function jobReadsStandardInput(session: Session, options: RunOptions): Promise<boolean> {
+  const { job } = await readJob(session, options, null);
+  return job.input.path === "-";
+}
