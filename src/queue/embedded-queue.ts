@@ -160,13 +160,18 @@ class EmbeddedRunQueue implements RunQueue {
     for (const table of ["job", "meta", "event", "metrics", "rate_limit", "dedup"]) {
       await pg.query(`DELETE FROM ${table} WHERE queue = $1`, [this.#name]);
     }
-    await pg.exec("VACUUM job; VACUUM event");
+    await this.#vacuum();
   }
 
   async compact(): Promise<void> {
     if (this.#forgotten < VACUUM_AFTER_ROWS) return;
     this.#forgotten = 0;
-    await this.#database.pg.exec("VACUUM job; VACUUM event");
+    await this.#vacuum();
+  }
+
+  /** One statement at a time: several in one call would be a transaction, which VACUUM refuses. */
+  async #vacuum(): Promise<void> {
+    for (const table of ["job", "event"]) await this.#database.pg.exec(`VACUUM ${table}`);
   }
 
   async close(): Promise<void> {

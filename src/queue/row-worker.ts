@@ -4,6 +4,8 @@ import type { RowWorkerOptions, RowProcessor } from "./run-queue.js";
 
 /** How long to wait before completing a job again when the queue server could not take it. */
 const COMPLETION_RETRY_MS = 500;
+/** How often to try so when the result can be settled without the queue server. */
+const LOCAL_COMPLETION_TRIES = 4;
 /** BullMQ's ErrorCode: job missing, lock missing, not active, lock of somebody else. */
 const GONE_CODES: ReadonlySet<unknown> = new Set([-1, -2, -3, -6]);
 
@@ -20,8 +22,6 @@ const WORKER_SETTINGS = {
   maxStalledCount: 25,
   runRetryDelay: 500,
   drainDelay: 5,
-  removeOnComplete: { count: Number.MAX_SAFE_INTEGER },
-  removeOnFail: { count: Number.MAX_SAFE_INTEGER },
 } satisfies Partial<WorkerOptions>;
 
 /**
@@ -71,13 +71,14 @@ export class RowWorker extends Worker<unknown, Result> {
     fetchNextCallback?: () => boolean,
     span?: Parameters<Worker["handleCompleted"]>[4],
   ): Promise<QueueJob<unknown, Result>> {
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       try {
         return await super.handleCompleted(result, job, token, fetchNextCallback, span);
       } catch (error) {
         const isGone = GONE_CODES.has((error as { code?: unknown }).code);
-        const isOutOfMemory = (error as Error).message.includes("OOM ");
-        if (isGone || (isOutOfMemory && this.#strayIsLocal)) {
+        // The journal is at hand: no need to wait for a server that is out of memory, say.
+        const isHopeless = this.#strayIsLocal && tries >= LOCAL_COMPLETION_TRIES;
+        if (isGone || isHopeless) {
           await this.#onStray(result);
           return undefined as unknown as QueueJob<unknown, Result>;
         }

@@ -175,11 +175,11 @@ function withEndpoint(job: ResolvedJob, { endpoint }: ModelServer): ResolvedJob 
   return job.timeoutIsDefault === true ? { ...job, timeoutMs: endpoint.defaultTimeoutMs } : job;
 }
 
-function openTotals(session: Session, job: ResolvedJob, { endpoint }: ModelServer): UsageTotals {
+function openTotals(session: Session, job: ResolvedJob, { endpoint, priceRegion }: ModelServer): UsageTotals {
   return new UsageTotals({
     prices: createPriceTable(session.config.prices as unknown as readonly PriceOverride[]),
     provider: job.provider,
-    region: job.region ?? endpoint.region,
+    region: priceRegion,
     lane: endpoint.batchChat ? "batch" : "real-time",
   });
 }

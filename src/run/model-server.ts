@@ -17,6 +17,8 @@ export interface ModelServer {
   /** As workers look it up: "simulator" for a simulated run. */
   readonly providerName: string;
   readonly environment: Environment;
+  /** Region by which calls are priced, also when they are simulated; null where prices have none. */
+  readonly priceRegion: string | null;
   /** Opens pooled connections. UsageError when a key is needed and missing. */
   connect(connections: number): Provider;
   close(): Promise<void>;
@@ -49,11 +51,14 @@ export async function openModelServer(
       config.providers,
       environment,
     );
+    const priced =
+      simulator === null ? endpoint : resolveEndpoint({ ...job }, config.providers, config.environment);
     const apiKey = options.callsModel ? readApiKey(endpoint, environment) : null;
     return {
       endpoint,
       providerName,
       environment,
+      priceRegion: job.region ?? priced.region,
       connect: (connections) =>
         createProvider(endpoint, {
           apiKey,
