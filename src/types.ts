@@ -166,9 +166,14 @@ interface ResultBase {
   /** Starts that have no recorded end (a worker died holding the call). */
   readonly possiblyBilled: number;
   readonly requestId: string | null;
+  /** Which request this is the outcome of (`shortRequestDigest`). Absent: there was none, or it cannot be told. */
+  readonly requestDigest?: string;
   /** The last billed attempt's tokens; null when no attempt was billed. */
   readonly usage: Usage | null;
-  /** Billed attempts before the last one, whose answers were not used. Absent when there are none. */
+  /**
+   * Billed attempts before the last one: those whose answers were not used, and the earlier parts of a
+   * translation that was sent in parts. Absent when there are none.
+   */
   readonly priorUsages?: readonly Usage[];
   readonly latencyMs: number;
   /** ISO 8601, UTC. */

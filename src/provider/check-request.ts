@@ -48,7 +48,7 @@ export function checkRequest(
   checkExtra(request.parameters, vendor, check);
   checkMessages(request.messages, vendor, check);
   checkMedia(request.messages, request.model, traits, vendor, check);
-  checkFormat(request, traits, thinking, vendor, check);
+  checkFormat(request, thinking, check);
   checkThinking(request, traits, thinking, vendor, check);
   if (vendor === "model-studio") checkStudioOptions(request.parameters, request.model, traits, check);
   if (vendor === "model-studio" && traits.translation) checkTranslation(request, check.problems);
@@ -140,13 +140,8 @@ function checkMedia(
   }
 }
 
-function checkFormat(
-  request: ModelRequest,
-  traits: ModelTraits,
-  thinking: boolean,
-  vendor: Vendor,
-  { problems }: RequestCheck,
-): void {
+/** json_schema is asked for in another way where a model does not take it: see `structuredRequest`. */
+function checkFormat(request: ModelRequest, thinking: boolean, { problems }: RequestCheck): void {
   const format = request.parameters.responseFormat;
   if (format === undefined || format.type === "text") return;
   if (format.type !== "json_schema") {
@@ -162,11 +157,6 @@ function checkFormat(
   if (!/^[\w-]{1,64}$/.test(format.jsonSchema.name)) {
     problems.push(
       `the schema's name must be 1 to 64 letters, digits, _ or -, not ${JSON.stringify(format.jsonSchema.name.slice(0, 80))}`,
-    );
-  }
-  if (vendor === "model-studio" && traits.jsonSchema === false) {
-    problems.push(
-      `${request.model} does not support json_schema output; use json_object with the schema in the prompt`,
     );
   }
 }

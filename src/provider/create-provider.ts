@@ -17,6 +17,7 @@ import type { CallOptions, Provider, ProviderError } from "./provider.js";
 import { safeText } from "./redact.js";
 import { readReply } from "./reply.js";
 import { readRetryAfterMs } from "./retry-after.js";
+import { structuredRequest } from "./structured-request.js";
 
 /** Something a maintainer of the tables should hear of. Bodies are free of the key and capped. */
 export type ProviderLogEvent =
@@ -99,7 +100,8 @@ class HttpProvider implements Provider {
     });
   }
 
-  async call(request: ModelRequest, options: CallOptions): Promise<Answer> {
+  async call(asked: ModelRequest, options: CallOptions): Promise<Answer> {
+    const request = structuredRequest(asked, this.#endpoint.vendor);
     const family = this.#familyOf.get(request.model) ?? familyFor(request);
     const plan = planCall(request, this.#endpoint, this.#needsStream.has(request.model));
     const exchange = await this.#send(request, plan, family, options);

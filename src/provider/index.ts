@@ -16,3 +16,4 @@ export { REGIONS } from "./regions.js";
 export { BUILT_IN_PROVIDERS, readApiKey, resolveEndpoint } from "./resolve-endpoint.js";
 export { compileSchema, jsonInstruction, parseStructured, structuredOutputFor } from "./structured-output.js";
 export type { JsonSchema, StructuredAnswer, ValidateJson } from "./structured-output.js";
+export { structuredRequest } from "./structured-request.js";

@@ -40,6 +40,7 @@ export const queuePayloadSchema = z.object({
   rowIndex: z.int().min(0),
   customId: z.string(),
   preset: z.string().nullable(),
+  requestDigest: z.string().optional(),
   request: z.object({
     model: z.string().min(1),
     messages: z.array(messageSchema).min(1),
@@ -49,18 +50,41 @@ export const queuePayloadSchema = z.object({
   ended: z.int().min(0).optional(),
   /** Tokens of billed attempts whose answers were not used. */
   priorUsages: z.array(usageSchema).optional(),
+  /** A row whose text is called part by part. */
+  translated: z
+    .object({
+      text: z.string(),
+      upTo: z.int().min(0),
+      parts: z.int().min(1),
+      finishReason: z.string(),
+    })
+    .optional(),
   /** Error of the last attempt that ended, for the result when later starts leave no trace. */
   throttledSince: z.number().optional(),
 });
+
+/** How far a row that is too long for its translation model has come. */
+export interface TranslatedSoFar {
+  readonly text: string;
+  /** UTF-16 units of the source that are done. */
+  readonly upTo: number;
+  /** Calls answered; their tokens are among `priorUsages`. */
+  readonly parts: number;
+  /** `length` once one part was cut. */
+  readonly finishReason: string;
+}
 
 export interface QueuePayload {
   readonly v: typeof PAYLOAD_VERSION;
   readonly rowIndex: number;
   readonly customId: string;
   readonly preset: string | null;
+  /** Goes into the result as it is. */
+  readonly requestDigest?: string;
   readonly request: ModelRequest;
   readonly ended?: number;
   readonly priorUsages?: readonly Usage[];
+  readonly translated?: TranslatedSoFar;
   readonly throttledSince?: number;
 }
 

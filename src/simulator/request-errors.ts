@@ -6,7 +6,7 @@ export const requestErrors = {
     400,
     invalidParameterCode,
     "InvalidParameter",
-    "Required parameter(s) missing or invalidParameterCode, please check the request parameters.",
+    "Required parameter(s) missing or invalid, please check the request parameters.",
   ),
   context_length: vendorError(
     400,
@@ -54,7 +54,7 @@ export const requestErrors = {
     400,
     "InvalidURL",
     "InvalidURL",
-    "Required URL is missing or invalidParameterCode, please check the request URL.",
+    "Required URL is missing or invalid, please check the request URL.",
   ),
   invalid_file: vendorError(
     400,

@@ -1,11 +1,13 @@
 import { DelayedError, UnrecoverableError, WaitingError, type Job as QueueJob } from "bullmq";
 import pLimit from "p-limit";
 import { ProviderError, type Provider } from "../provider/provider.js";
-import { parsePayload, type QueuePayload } from "../queue/payload.js";
+import { mapStrings, packText, parsePayload, type QueuePayload } from "../queue/payload.js";
 import type { RowProcessor } from "../queue/run-queue.js";
-import type { Answer, Result, RowError, Usage } from "../types.js";
+import type { Answer, Output, Result, RowError, Usage } from "../types.js";
+import { nextTranslationPart, withPart, type TranslationPart } from "./long-translation.js";
 import type { Pacer, Permit } from "./pacer.js";
 import { retryDelayMs } from "./retry.js";
+import { structureError } from "./structured-answer.js";
 
 export interface RowProcessorOptions {
   readonly provider: Provider;
@@ -55,19 +57,21 @@ export function createRowProcessor(options: RowProcessorOptions): RowProcessor {
     if (payload === null) throw new UnrecoverableError("not a payload of this version");
     if (options.mayStart !== undefined && !(await options.mayStart(job, token))) throw new WaitingError();
 
+    const part = nextTranslationPart(payload);
+    const request = part?.request ?? payload.request;
     let permit: Permit;
     try {
-      permit = await options.pacer.acquire(payload.request, options.signal);
+      permit = await options.pacer.acquire(request, options.signal);
     } catch (error) {
       return await handBackUncalled(job, token, payload, error);
     }
     const startedAt = performance.now();
+    let answer: Answer;
     try {
-      const answer = await options.limit(() =>
-        options.provider.call(payload.request, { signal: options.signal, timeoutMs: options.timeoutMs }),
+      answer = await options.limit(() =>
+        options.provider.call(request, { signal: options.signal, timeoutMs: options.timeoutMs }),
       );
       permit.succeeded(answer.usage);
-      return succeeded(job, payload, answer, startedAt);
     } catch (error) {
       if (!(error instanceof ProviderError)) {
         permit.failed(null);
@@ -77,6 +81,10 @@ export function createRowProcessor(options: RowProcessorOptions): RowProcessor {
       }
       return await afterFailure(error, permit, job, token, payload, startedAt, options);
     }
+    if (part !== null) return await afterPart(part, answer, job, token, payload, startedAt);
+    const unfit = structureError(request, answer, payload.priorUsages?.length ?? 0);
+    if (unfit === null) return succeeded(job, payload, answer, startedAt);
+    return await afterFailedAttempt(unfit, job, payload, startedAt, options, answer);
   };
 }
 
@@ -92,22 +100,58 @@ async function afterFailure(
   if (error.disposition === "throttled") {
     const delayMs = permit.throttled(error);
     options.onAttemptFailed?.(error);
-    await job.updateData(withEnded(payload, error));
+    await keep(job, withEnded(payload, error));
     await job.moveToDelayed(Date.now() + delayMs, token);
     throw new DelayedError();
   }
   permit.failed(error);
   if (error.disposition === "run") {
     await options.onRunError(error);
-    await job.updateData(withEnded(payload, error));
+    await keep(job, withEnded(payload, error));
     await job.moveToWait(token);
     throw new WaitingError();
   }
+  return await afterFailedAttempt(error, job, payload, startedAt, options);
+}
+
+/** `answer`: what came, when it came and could not be used. */
+async function afterFailedAttempt(
+  error: ProviderError,
+  job: QueueJob,
+  payload: QueuePayload,
+  startedAt: number,
+  options: RowProcessorOptions,
+  answer?: Answer,
+): Promise<Result> {
   const isLast = job.attemptsMade + 1 >= options.attempts;
-  if (error.disposition === "row" || isLast) return failed(job, payload, error, startedAt);
+  if (error.disposition === "row" || isLast) return failed(job, payload, error, startedAt, answer);
   options.onAttemptFailed?.(error);
-  await job.updateData(withEnded(payload, error));
+  await keep(job, withEnded(payload, error));
   throw new RetryableAttempt(error, retryDelayMs(error, job.attemptsMade + 1));
+}
+
+/** Keeps a part of a long translation; the row goes back to the queue for the next one until none is left. */
+async function afterPart(
+  part: TranslationPart,
+  answer: Answer,
+  job: QueueJob,
+  token: string,
+  payload: QueuePayload,
+  startedAt: number,
+): Promise<Result> {
+  const translated = withPart(payload.translated, part, answer);
+  if (part.piece.isLast) {
+    const { text, finishReason } = translated;
+    return succeeded(job, payload, { ...answer, text, finishReason }, startedAt);
+  }
+  await keep(job, { ...withEnded(payload, answer), translated });
+  await job.moveToWait(token);
+  throw new WaitingError();
+}
+
+/** Text that the queue cannot hold is packed; see `packText`. */
+async function keep(job: QueueJob, payload: QueuePayload): Promise<void> {
+  await job.updateData(mapStrings(payload, packText));
 }
 
 /** The row waited for its turn and was called back before it came: nothing was sent. */
@@ -118,31 +162,36 @@ async function handBackUncalled(
   error: unknown,
 ): Promise<never> {
   if (error instanceof DelayedError || error instanceof WaitingError) throw error;
-  await job.updateData({ ...payload, ended: (payload.ended ?? 0) + 1 });
+  await keep(job, { ...payload, ended: (payload.ended ?? 0) + 1 });
   await job.moveToWait(token);
   throw new WaitingError();
 }
 
-function withEnded(payload: QueuePayload, error: ProviderError): QueuePayload {
+function withEnded(payload: QueuePayload, { usage }: Pick<ProviderError, "usage">): QueuePayload {
   const ended = (payload.ended ?? 0) + 1;
-  if (error.usage === null) return { ...payload, ended };
-  return { ...payload, ended, priorUsages: [...(payload.priorUsages ?? []), error.usage] };
+  if (usage === null) return { ...payload, ended };
+  return { ...payload, ended, priorUsages: [...(payload.priorUsages ?? []), usage] };
 }
 
 function succeeded(job: QueueJob, payload: QueuePayload, answer: Answer, startedAt: number): Result {
   return {
     ...resultBase(job, payload, answer.usage, answer.requestId, startedAt),
     status: "succeeded",
-    output: {
-      text: answer.text,
-      reasoning: answer.reasoning,
-      finishReason: answer.finishReason,
-      ...(answer.toolCalls === undefined ? {} : { toolCalls: answer.toolCalls }),
-    },
+    output: outputOf(answer),
   };
 }
 
-function failed(job: QueueJob, payload: QueuePayload, error: ProviderError, startedAt: number): Result {
+function outputOf({ text, reasoning, finishReason, toolCalls }: Answer): Output {
+  return { text, reasoning, finishReason, ...(toolCalls === undefined ? {} : { toolCalls }) };
+}
+
+function failed(
+  job: QueueJob,
+  payload: QueuePayload,
+  error: ProviderError,
+  startedAt: number,
+  answer?: Answer,
+): Result {
   const rowError: RowError = {
     kind: error.kind,
     code: error.code,
@@ -153,6 +202,7 @@ function failed(job: QueueJob, payload: QueuePayload, error: ProviderError, star
     ...resultBase(job, payload, error.usage, error.requestId, startedAt),
     status: "failed",
     error: rowError,
+    ...(answer === undefined ? {} : { output: outputOf(answer) }),
   };
 }
 
@@ -168,10 +218,11 @@ function resultBase(
     customId: payload.customId,
     model: payload.request.model,
     preset: payload.preset,
-    attempts: job.attemptsMade + 1,
+    attempts: job.attemptsMade + 1 + (payload.translated?.parts ?? 0),
     attemptsStarted: job.attemptsStarted,
     possiblyBilled: Math.max(0, job.attemptsStarted - (payload.ended ?? 0) - 1),
     requestId,
+    ...(payload.requestDigest === undefined ? {} : { requestDigest: payload.requestDigest }),
     usage,
     ...(payload.priorUsages === undefined ? {} : { priorUsages: payload.priorUsages }),
     latencyMs: Math.round(performance.now() - startedAt),
@@ -199,6 +250,7 @@ export function gaveUpResult(
     attemptsStarted,
     possiblyBilled: Math.max(0, attemptsStarted - (payload?.ended ?? 0)),
     requestId: null,
+    ...(payload?.requestDigest === undefined ? {} : { requestDigest: payload.requestDigest }),
     usage: null,
     ...(payload?.priorUsages === undefined ? {} : { priorUsages: payload.priorUsages }),
     latencyMs: 0,

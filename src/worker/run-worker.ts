@@ -17,8 +17,12 @@ export interface RunWorkerOptions {
   readonly attempts: number;
   readonly timeoutMs: number;
   readonly mayStart?: (jobId: string, token: string) => Promise<boolean>;
-  readonly onCompleted: (result: Result) => void;
-  readonly onStray: (result: Result) => Promise<void>;
+  /**
+   * Puts a result on disk before its job ends, where the journal is at hand; false: it could not, so the
+   * queue must keep the result. Absent: the queue keeps every result until the coordinator has fetched it.
+   */
+  readonly settle?: (result: Result) => Promise<boolean>;
+  readonly onStray: (jobId: string, result: Result | null) => Promise<void>;
   readonly strayIsLocal: boolean;
   readonly onRunError: (error: ProviderError) => Promise<void>;
   readonly onAttemptFailed?: (error: ProviderError) => void;
@@ -40,7 +44,7 @@ export interface RunWorker {
 /** Starts taking rows of one run and calling the model for them. */
 export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunWorker {
   const aborter = new AbortController();
-  const { mayStart } = options;
+  const { mayStart, settle } = options;
   let inFlight = 0;
   const processor = createRowProcessor({
     provider: options.provider,
@@ -57,7 +61,10 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
     async (job, token) => {
       inFlight++;
       try {
-        return await processor(job, token);
+        const result = await processor(job, token);
+        if (settle === undefined || result === null || !(await settle(result))) return result;
+        job.opts.removeOnComplete = true;
+        return null;
       } finally {
         inFlight--;
       }
@@ -66,7 +73,6 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
       id: options.id,
       concurrency: options.concurrency,
       backoff: backoffOf,
-      onCompleted: (_jobId, result) => options.onCompleted(result),
       onStray: options.onStray,
       strayIsLocal: options.strayIsLocal,
       onError: options.onError,

@@ -83,11 +83,6 @@ describe("requests that are refused before any call", () => {
       /exclude each other/,
     ],
     ["json_object without the word", ask("Hi", { responseFormat: { type: "json_object" } }), /word "json"/],
-    [
-      "json_schema where it is not known",
-      ask("Hi", { responseFormat: SCHEMA }, "qwen-max"),
-      /does not support json_schema/,
-    ],
     ["no thinking for a model that must", ask("Hi", { enableThinking: false }, "qwq-plus"), /always thinks/],
     ["thinking for a model that cannot", ask("Hi", { enableThinking: true }, "qwen-max"), /cannot think/],
     [
@@ -178,6 +173,10 @@ describe("requests that are let through", () => {
       }),
     ],
     ["json_schema", ask("Hi", { responseFormat: SCHEMA })],
+    [
+      "json_schema on a model that is asked for it in words",
+      ask("Hi", { responseFormat: SCHEMA }, "qwen-max"),
+    ],
     ["json_schema on a model that nobody knows", ask("Hi", { responseFormat: SCHEMA }, "new-model")],
     ["an image", say([user([IMAGE, { type: "text", text: "What?" }])], {}, "qwen3-vl-plus")],
     ["an image alone", say([user([IMAGE])], {}, "qwen3.5-plus")],

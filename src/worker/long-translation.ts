@@ -1,0 +1,46 @@
+import { modelTraits } from "../provider/index.js";
+import type { QueuePayload, TranslatedSoFar } from "../queue/payload.js";
+import type { Answer, ModelRequest } from "../types.js";
+import { estimateTokens } from "../usage/index.js";
+import { nextPiece, type TextPiece } from "./text-piece.js";
+
+/** A translation may have more tokens than its source: twice as many fit what the model can answer with. */
+const OUTPUT_GROWTH = 2;
+
+/** One call of a row whose text is longer than its translation model takes. */
+export interface TranslationPart {
+  readonly request: ModelRequest;
+  readonly piece: TextPiece;
+}
+
+/**
+ * The part of a long translation that is to be called next; null for requests that go out whole.
+ *
+ * A row is called part by part, one start of its queue job each: what is translated stands in the job's
+ * data, so a part that fails is called again alone, by whichever worker.
+ */
+export function nextTranslationPart({ request, translated }: QueuePayload): TranslationPart | null {
+  const { translation, maxOutputTokens } = modelTraits(request.model);
+  const [message] = request.messages;
+  if (!translation || maxOutputTokens === null || typeof message?.content !== "string") return null;
+  const text = message.content;
+  const maxTokens = Math.floor(maxOutputTokens / OUTPUT_GROWTH);
+  if (translated === undefined && estimateTokens(text) <= maxTokens) return null;
+  const piece = nextPiece(text, translated?.upTo ?? 0, (part) => estimateTokens(part) <= maxTokens);
+  return { piece, request: { ...request, messages: [{ ...message, content: piece.text }] } };
+}
+
+/** What is translated once this part is answered. White space between parts stays as it was in the source. */
+export function withPart(
+  before: TranslatedSoFar | undefined,
+  { piece }: TranslationPart,
+  answer: Answer,
+): TranslatedSoFar {
+  const isCut = before?.finishReason === "length" || answer.finishReason === "length";
+  return {
+    text: (before?.text ?? "") + piece.gap + answer.text.trim(),
+    upTo: piece.end,
+    parts: (before?.parts ?? 0) + 1,
+    finishReason: isCut ? "length" : answer.finishReason,
+  };
+}
