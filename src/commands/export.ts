@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { Option, type Command } from "commander";
 
 interface ExportFlags {
@@ -21,7 +22,6 @@ export function registerExport(program: Command): void {
     .option("--no-formula-safe", "leave cells alone that a spreadsheet would take for formulas")
     .action(async (run: string, flags: ExportFlags) => {
       const { mkdir } = await import("node:fs/promises");
-      const { resolve } = await import("node:path");
       const { exportRun } = await import("../run/export.js");
       if (flags.to !== undefined) await mkdir(flags.to, { recursive: true });
       const { files } = await exportRun({

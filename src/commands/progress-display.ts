@@ -8,12 +8,12 @@ const LINE_INTERVAL_MS = 10_000;
 const BAR_WIDTH = 14;
 
 export interface ProgressDisplay {
-  show(progress: Progress): void;
+  readonly show: (progress: Progress) => void;
   /** Says something above the progress line. */
-  note(message: string): void;
+  readonly note: (message: string) => void;
   /** Takes the progress line away, for somebody else's line; it comes back with the next progress. */
-  clear(): void;
-  stop(): void;
+  readonly clear: () => void;
+  readonly stop: () => void;
 }
 
 /** Progress on stderr: a line that moves on a terminal, a plain line every ten seconds elsewhere. */

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { RunStatus } from "../run/status.js";
 
@@ -13,7 +14,6 @@ export function registerStatus(program: Command): void {
     .option("--out <folder>", "folder of run directories (default: runs)")
     .option("--json", "as JSON")
     .action(async (run: string | undefined, flags: StatusFlags) => {
-      const { resolve } = await import("node:path");
       const { runStatus, runStatuses } = await import("../run/status.js");
       const root = resolve(flags.out ?? "runs");
       const statuses =

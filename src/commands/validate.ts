@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import { collect } from "./flags.js";
 
@@ -15,7 +16,6 @@ export function registerValidate(program: Command): void {
     .option("--set <key=value>", "set a key of the job file; repeatable", collect)
     .option("--json", "the resolved job as JSON")
     .action(async (path: string, flags: ValidateFlags) => {
-      const { resolve } = await import("node:path");
       const { loadConfig, processEnvironment } = await import("../config.js");
       const { UsageError } = await import("../errors.js");
       const { describeInput } = await import("../input/index.js");

@@ -40,7 +40,7 @@ export async function coordinateOnRedis(options: RedisCoordinationOptions): Prom
   const registry = new RunRegistry(options.server.redis);
   const { runId } = ticket;
   let workers: WorkerReport[] = [];
-  let ended = false;
+  const ending = new AbortController();
 
   const openForWorkers = async (): Promise<void> => {
     await queue.queue.setGlobalConcurrency(ticket.concurrency);
@@ -60,14 +60,15 @@ export async function coordinateOnRedis(options: RedisCoordinationOptions): Prom
       await options.onServerChanged();
       await openForWorkers();
     }
+    else await registry.setEpoch(runId, serverId);
     workers = await registry.workers(runId, Date.now());
   };
   const beating = (async () => {
-    while (!ended) {
+    while (!ending.signal.aborted) {
       await beat().catch((error: unknown) =>
         log.warn({ runId, error: String(error) }, "Redis does not answer"),
       );
-      await new Promise((resolve) => setTimeout(resolve, ended ? 0 : HEARTBEAT_MS).unref());
+      await new Promise((resolve) => setTimeout(resolve, ending.signal.aborted ? 0 : HEARTBEAT_MS).unref());
     }
   })();
 
@@ -81,7 +82,7 @@ export async function coordinateOnRedis(options: RedisCoordinationOptions): Prom
     },
     activeRows: () => queue.queue.getActiveCount(),
     end: async (forever) => {
-      ended = true;
+      ending.abort();
       void beating;
       await registry.withdraw(runId, forever);
     },

@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.js";
 import type { Result } from "../types.js";
-import { JournalIndex, RowState } from "../writer/journal-index.js";
+import { RowState, type JournalIndex } from "../writer/journal-index.js";
 import { loadJournal } from "../writer/journal-load.js";
 import { JournalReader } from "../writer/journal-reader.js";
 import { Journal } from "../writer/journal.js";

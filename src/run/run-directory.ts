@@ -10,7 +10,7 @@ import type { RunRecord } from "./record.js";
 /** A run's folder, held by the one process that coordinates the run. */
 export interface RunDirectory {
   readonly path: string;
-  file(name: string): string;
+  readonly file: (name: string) => string;
   read(): Promise<RunRecord>;
   write(record: RunRecord): Promise<void>;
   release(): void;
