@@ -59,8 +59,9 @@ export async function coordinateOnRedis(options: RedisCoordinationOptions): Prom
       log.warn({ runId }, "Redis was started again or lost data: checking the queue against the journal");
       await options.onServerChanged();
       await openForWorkers();
+    } else {
+      await registry.setEpoch(runId, serverId);
     }
-    else await registry.setEpoch(runId, serverId);
     workers = await registry.workers(runId, Date.now());
   };
   const beating = (async () => {
