@@ -6,7 +6,7 @@ export { missingColumns } from "./missing-columns.js";
 export { builtInPresets, collectPresets, resolvePreset } from "./presets.js";
 export { compileRequests } from "./request-builder.js";
 export type { BuiltRequest, RequestBuilder } from "./request-builder.js";
-export { requestDigest } from "./request-digest.js";
+export { requestDigest, shortRequestDigest } from "./request-digest.js";
 export type { AnsweredBy } from "./request-digest.js";
 export { resolveJob } from "./resolve-job.js";
 export type { LoadedJob, LoadOptions, ResolveOptions } from "./resolve-job.js";

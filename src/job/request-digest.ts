@@ -21,6 +21,11 @@ export function requestDigest(request: ModelRequest, answeredBy: AnsweredBy): st
   return createHash("sha256").update(text).digest("hex");
 }
 
+/** The first 16 bytes of `requestDigest` in base64url, 22 characters: what payloads and journal lines carry. */
+export function shortRequestDigest(request: ModelRequest, answeredBy: AnsweredBy): string {
+  return Buffer.from(requestDigest(request, answeredBy).slice(0, 32), "hex").toString("base64url");
+}
+
 /** JSON with the keys of every mapping sorted and keys without a value left out. */
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;

@@ -1,4 +1,5 @@
 import type { Config } from "../config.js";
+import type { AnsweredBy } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import type { Log } from "../log.js";
 import {
@@ -73,4 +74,17 @@ export async function openModelServer(
     await simulator?.close();
     throw error;
   }
+}
+
+/**
+ * Who answers, for request digests: where the same name is another model, answers are never taken for each
+ * other. Without a region it is the server's address, but for the simulator, which is the same anywhere.
+ */
+export function answeredBy({ endpoint, providerName }: ModelServer): AnsweredBy {
+  const { region, displayUrl, protocol } = endpoint;
+  return {
+    provider: providerName,
+    region: region ?? (providerName === "simulator" ? null : displayUrl),
+    protocol,
+  };
 }

@@ -1,7 +1,15 @@
 import { UsageError } from "../errors.js";
 import { scanInput, type InputSummary } from "../input/index.js";
 import type { InputRow } from "../input/row.js";
-import { compileRequests, missingColumns, RowProblem, type RequestBuilder } from "../job/index.js";
+import {
+  compileRequests,
+  hasLocalImages,
+  missingColumns,
+  RowProblem,
+  shortRequestDigest,
+  type AnsweredBy,
+  type RequestBuilder,
+} from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import { checkRequest } from "../provider/index.js";
 import { PAYLOAD_VERSION, type QueuePayload } from "../queue/payload.js";
@@ -64,12 +72,20 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
   return { summary, rows, builder, warnings: [...warnings] };
 }
 
-/** Turns rows into what goes on the queue; a row that cannot be one comes back as the reason. */
-export function requestMaker(builder: RequestBuilder): (row: InputRow) => QueuePayload | RowError {
+/**
+ * Turns rows into what goes on the queue; a row that cannot be one comes back as the reason. With
+ * `answeredBy`, payloads carry their request's digest, but for those whose local images are not in yet.
+ */
+export function requestMaker(
+  builder: RequestBuilder,
+  answeredBy?: AnsweredBy,
+): (row: InputRow) => QueuePayload | RowError {
   return (row) => {
     try {
       const { customId, preset, request } = builder.build(row);
-      return { v: PAYLOAD_VERSION, rowIndex: row.rowIndex, customId, preset, request };
+      const payload = { v: PAYLOAD_VERSION, rowIndex: row.rowIndex, customId, preset, request } as const;
+      if (answeredBy === undefined || hasLocalImages(request)) return payload;
+      return { ...payload, requestDigest: shortRequestDigest(request, answeredBy) };
     } catch (error) {
       if (!(error instanceof RowProblem)) throw error;
       return { kind: "input", code: "row_invalid", message: error.message, httpStatus: null };
