@@ -7,18 +7,22 @@ import { inputError, place } from "./input-error.js";
 import { readRows } from "./read-rows.js";
 import type { InputRow } from "./row.js";
 
-/** Refuses ids that are empty or stand twice, in bounded memory per row. Rows come in order, each once. */
+/**
+ * Refuses ids that stand twice, and empty ones where an id is `required`, in bounded memory per row. Rows come
+ * in order, each once. A row without an optional id has its number as id.
+ */
 export class IdCheck {
   constructor(
     private readonly column: string,
     private readonly description: InputDescription,
     private readonly options: InputOptions,
+    private readonly required = true,
     private readonly seen = new IdIndex(),
   ) {}
 
   /** Returns a promise only when an earlier row's id may be the same, to keep a million rows synchronous. */
   check(row: InputRow): Promise<void> | undefined {
-    const id = idText(row.values[this.column]);
+    const id = this.required ? idText(row.values[this.column]) : customIdOf(row, this.column);
     if (id === null) throw badId(place(this.description.path, row.line), this.column, row);
     const suspects = this.seen.add(id, row.rowIndex);
     return suspects.length === 0 ? undefined : this.compare(id, row, suspects);

@@ -23,8 +23,10 @@ export interface InputSummary extends InputDescription {
 }
 
 export interface ScanHooks {
-  /** Sees each row, in order; may throw UsageError to refuse the input. */
-  readonly onRow?: ((row: InputRow) => void) | undefined;
+  /** Sees each row, in order, and is waited for; may throw UsageError to refuse the input. */
+  readonly onRow?: ((row: InputRow) => void | Promise<void>) | undefined;
+  /** A column that may hold ids, when `options.id` names none; rows without one are identified by number. */
+  readonly optionalId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -45,7 +47,7 @@ export async function scanInput(options: InputOptions, hooks: ScanHooks = {}): P
     bytes += chunk.length;
   };
   const columns = description.format === "jsonl" ? new Set<string>() : null;
-  const ids = options.id === null ? null : new IdCheck(options.id, description, options);
+  const ids = idCheck(options, description, hooks.optionalId);
   let rows = 0;
   let problems = 0;
   for await (const batch of readRows(description, options, { signal: hooks.signal, onRawChunk })) {
@@ -56,7 +58,8 @@ export async function scanInput(options: InputOptions, hooks: ScanHooks = {}): P
         if (comparing !== undefined) await comparing;
       }
       if (columns !== null) addColumns(columns, row, description.path);
-      hooks.onRow?.(row);
+      const seen = hooks.onRow?.(row);
+      if (seen !== undefined) await seen;
     }
     rows += batch.length;
   }
@@ -70,6 +73,18 @@ export async function scanInput(options: InputOptions, hooks: ScanHooks = {}): P
     problems,
     ...raw,
   };
+}
+
+function idCheck(
+  options: InputOptions,
+  description: InputDescription,
+  optionalId: string | undefined,
+): IdCheck | null {
+  const column = options.id ?? optionalId ?? null;
+  if (column === null) return null;
+  const isAbsent = description.format === "csv" && !description.columns.includes(column);
+  if (options.id === null && isAbsent) return null;
+  return new IdCheck(column, description, options, options.id !== null);
 }
 
 function addColumns(columns: Set<string>, row: InputRow, path: string): void {

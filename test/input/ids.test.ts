@@ -83,6 +83,37 @@ describe("ids", () => {
   });
 });
 
+describe("ids that rows may have", () => {
+  const scan = (name: string, content: string) =>
+    scanInput(options(file(name, content)), { optionalId: "id" });
+
+  it("may be absent, in some rows or altogether", async () => {
+    expect((await scan("some.jsonl", '{"id":"x"}\n{"a":1}\n{"id":null}\n{"id":""}\n')).rows).toBe(4);
+    expect((await scan("none.csv", "a\n1\n2\n")).rows).toBe(2);
+  });
+
+  it.each([
+    ["with another id", '{"id":"x"}\n{"a":1}\n{"id":"x"}\n', /line 3: the id "x".*line 1/],
+    ["with the number of a row without one", '{"a":1}\n{"id":"0"}\n', /line 2: the id "0".*line 1/],
+  ])("must not clash %s", async (_, content, message) => {
+    expect(await failure(scan("clash.jsonl", content))).toMatchObject({
+      code: "id_duplicate",
+      message: expect.stringMatching(message) as string,
+    });
+  });
+});
+
+it("waits for what looks at each row", async () => {
+  const seen: number[] = [];
+  await scanInput(options(file("wait.csv", "a\n1\n2\n3\n")), {
+    onRow: async ({ rowIndex }) => {
+      if (rowIndex === 0) await new Promise((resolve) => setImmediate(resolve));
+      seen.push(rowIndex);
+    },
+  });
+  expect(seen).toEqual([0, 1, 2]);
+});
+
 describe("the id index", () => {
   it("answers with earlier rows of the same id only, over many growths", () => {
     const index = new IdIndex();
