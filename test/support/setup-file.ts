@@ -1,0 +1,3 @@
+import { installCleanUp } from "./after-test.js";
+
+installCleanUp();

@@ -1,0 +1,15 @@
+/**
+ * Resolves when the condition holds. How long it takes decides nothing; `timeoutMs` only ends a test that
+ * would wait for ever, naming what it waited for.
+ */
+export async function until(
+  what: string,
+  holds: () => boolean | Promise<boolean>,
+  timeoutMs = 20_000,
+): Promise<void> {
+  const giveUpAt = performance.now() + timeoutMs;
+  while (!(await holds())) {
+    if (performance.now() > giveUpAt) throw new Error(`Waited ${timeoutMs} ms in vain until ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
