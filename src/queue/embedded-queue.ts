@@ -131,7 +131,7 @@ class EmbeddedRunQueue implements RunQueue {
   createWorker(processor: RowProcessor, options: RowWorkerOptions): RowWorker {
     // One process holds the database, so a lock can only be this one's own: nothing to check for stalls,
     // and neither a blocked event loop nor a jumping clock can make a row run twice.
-    const worker = new RowWorker(
+    return new RowWorker(
       this.#name,
       async (job, token) => {
         job.data = mapStrings(job.data as unknown, unpackText);
@@ -141,10 +141,6 @@ class EmbeddedRunQueue implements RunQueue {
       { ...this.#connection, skipStalledCheck: true, skipLockRenewal: true, name: options.id },
       createPostgresBackend,
     );
-    worker.on("completed", (job, result) => {
-      if (job.id !== undefined) options.onCompleted(job.id, mapStrings(result, unpackText));
-    });
-    return worker;
   }
 
   strays(): Promise<StrayResult[]> {

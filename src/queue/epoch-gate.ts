@@ -6,6 +6,9 @@ const RECHECK_MS = 200;
 /**
  * Holds a worker's rows back while its Redis has not been checked against the journal.
  *
+ * A row that lost its worker once may have been settled by a coordinator that died before it could tell the
+ * queue: it, too, waits for a living coordinator's word.
+ *
  * *open*: rows start at once. *unsure*, entered whenever the connection closes: the next row to start asks
  * whether the server is the one that the coordinator has checked, and waits until it is. A row that waited
  * starts only if it still has its lock, since the coordinator may have dropped it meanwhile.
@@ -38,7 +41,8 @@ export class EpochGate {
   }
 
   /** False: leave the row alone, it is no longer ours. */
-  async mayStart(jobId: string, token: string): Promise<boolean> {
+  async mayStart(jobId: string, token: string, isRestart: boolean): Promise<boolean> {
+    if (isRestart) this.#open = false;
     if (this.#open) return true;
     this.#asking ??= this.#waitUntilChecked().finally(() => {
       this.#asking = null;

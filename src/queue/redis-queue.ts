@@ -190,7 +190,7 @@ export class RedisRunQueue implements RunQueue {
   }
 
   createWorker(processor: RowProcessor, options: RowWorkerOptions): RowWorker {
-    const worker = new RowWorker(
+    return new RowWorker(
       queueName(this.runId),
       async (job, token) => {
         job.data = mapStrings(job.data as unknown, unpackText);
@@ -199,10 +199,6 @@ export class RedisRunQueue implements RunQueue {
       options,
       { connection: this.#redis, prefix: KEY_PREFIX, name: options.id, skipVersionCheck: true },
     );
-    worker.on("completed", (job, result) => {
-      if (job.id !== undefined) options.onCompleted(job.id, mapStrings(result, unpackText));
-    });
-    return worker;
   }
 
   async strays(): Promise<StrayResult[]> {

@@ -5,6 +5,9 @@ import { PAYLOAD_VERSION } from "./payload.js";
 /** How long a worker counts as there after its last sign of life. */
 const WORKER_TTL_MS = 10_000;
 
+/** How long a coordinator's word on the state of the queue holds without being repeated. */
+const EPOCH_TTL_MS = 15_000;
+
 const RUNS_KEY = "promptmill:runs";
 const runKey = (runId: string, part: string): string => `promptmill:run:${runId}:${part}`;
 
@@ -127,8 +130,9 @@ export class RunRegistry {
     return await this.#redis.get(runKey(runId, "epoch"));
   }
 
+  /** Holds for a while only: a coordinator that died vouches for nothing. */
   async setEpoch(runId: string, serverId: string): Promise<void> {
-    await this.#redis.set(runKey(runId, "epoch"), serverId);
+    await this.#redis.set(runKey(runId, "epoch"), serverId, "PX", EPOCH_TTL_MS);
   }
 
   async clearEpoch(runId: string): Promise<void> {

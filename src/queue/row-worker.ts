@@ -31,8 +31,8 @@ const WORKER_SETTINGS = {
  * lock expired, the job is gone with a lost disk. Here a server that cannot take it is asked again, with
  * the lock kept alive meanwhile, and a result whose job is gone is handed to `onStray`.
  */
-export class RowWorker extends Worker<unknown, Result> {
-  readonly #onStray: (result: Result) => Promise<void>;
+export class RowWorker extends Worker<unknown, Result | null> {
+  readonly #onStray: RowWorkerOptions["onStray"];
   readonly #strayIsLocal: boolean;
 
   constructor(
@@ -52,7 +52,7 @@ export class RowWorker extends Worker<unknown, Result> {
           options.backoff(attemptsMade, error ?? new Error("unknown")),
       },
     };
-    super(name, processor as Processor<unknown, Result>, workerOptions, backendFactory as never);
+    super(name, processor as Processor<unknown, Result | null>, workerOptions, backendFactory as never);
     this.#onStray = options.onStray;
     this.#strayIsLocal = options.strayIsLocal;
     this.on("error", options.onError);
@@ -65,12 +65,12 @@ export class RowWorker extends Worker<unknown, Result> {
   }
 
   protected override async handleCompleted(
-    result: Result,
-    job: QueueJob<unknown, Result>,
+    result: Result | null,
+    job: QueueJob<unknown, Result | null>,
     token: string,
     fetchNextCallback?: () => boolean,
     span?: Parameters<Worker["handleCompleted"]>[4],
-  ): Promise<QueueJob<unknown, Result>> {
+  ): Promise<QueueJob<unknown, Result | null>> {
     for (let tries = 1; ; tries++) {
       try {
         return await super.handleCompleted(result, job, token, fetchNextCallback, span);
@@ -79,8 +79,8 @@ export class RowWorker extends Worker<unknown, Result> {
         // The journal is at hand: no need to wait for a server that is out of memory, say.
         const isHopeless = this.#strayIsLocal && tries >= LOCAL_COMPLETION_TRIES;
         if (isGone || isHopeless) {
-          await this.#onStray(result);
-          return undefined as unknown as QueueJob<unknown, Result>;
+          await this.#onStray(job.id ?? "", result);
+          return undefined as unknown as QueueJob<unknown, Result | null>;
         }
         this.emit("error", error as Error);
         if (job.id !== undefined) this.lockManager.trackJob(job.id, token, Date.now());

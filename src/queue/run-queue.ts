@@ -72,7 +72,8 @@ export interface StrayResult {
   readonly result: Result;
 }
 
-export type RowProcessor = (job: QueueJob, token: string) => Promise<Result>;
+/** Returns what the queue must keep for the coordinator, or null when the row is settled already. */
+export type RowProcessor = (job: QueueJob, token: string) => Promise<Result | null>;
 
 export interface RowWorkerOptions {
   /** Begins every lock token of this worker, so that a dead worker's locks can be told. */
@@ -80,10 +81,11 @@ export interface RowWorkerOptions {
   readonly concurrency: number;
   /** Turns a failed attempt into the milliseconds until the next one. */
   readonly backoff: (attemptsMade: number, error: Error) => number;
-  /** The queue has the result: the job is finished and keeps it until it is forgotten. */
-  readonly onCompleted: (jobId: string, result: Result) => void;
-  /** Takes a result whose job could no longer be completed (its lock or the job itself is gone). */
-  readonly onStray: (result: Result) => Promise<void>;
+  /**
+   * Told about a job that could not be completed: it, or its lock, is gone. Takes its result, when the row is
+   * not settled yet.
+   */
+  readonly onStray: (jobId: string, result: Result | null) => Promise<void>;
   /** Whether `onStray` needs no room on the queue server, so that it helps when that is out of memory. */
   readonly strayIsLocal: boolean;
   readonly onError: (error: Error) => void;

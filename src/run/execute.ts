@@ -5,10 +5,10 @@ import { readRows, type InputDescription } from "../input/index.js";
 import type { InputRow } from "../input/row.js";
 import type { InputOptions, ResolvedJob } from "../job/resolved-job.js";
 import type { Log } from "../log.js";
-import { produce } from "../producer/producer.js";
+import { payloadCharacters, produce } from "../producer/producer.js";
 import { defaultWindow, Window } from "../producer/window.js";
 import type { Provider, ProviderError } from "../provider/provider.js";
-import { queueJobId } from "../queue/names.js";
+import { queueJobId, rowIndexOfJobId } from "../queue/names.js";
 import { PAYLOAD_VERSION, type QueuePayload } from "../queue/payload.js";
 import { openQueueServer } from "../queue/queue-server.js";
 import type { RunQueue } from "../queue/run-queue.js";
@@ -39,7 +39,7 @@ export interface ExecutionOptions {
   readonly input: { readonly description: InputDescription; readonly options: InputOptions };
   /** Rows of this run: those with a lower index. */
   readonly rows: number;
-  readonly build: (row: InputRow) => QueuePayload | RowError;
+  readonly build: (row: InputRow) => QueuePayload | RowError | Promise<QueuePayload | RowError>;
   readonly totals: UsageTotals;
   readonly queue: {
     readonly url: string | null;
@@ -81,8 +81,12 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
   const { runId, job, log } = options;
   const stop = new Stop();
   const journalPath = options.directory.file("journal.jsonl");
+  const count = (result: Result, isExtra: boolean): void => {
+    if (isExtra) options.totals.addExtra(result);
+    else options.totals.add(result);
+  };
   const loaded = existsSync(journalPath)
-    ? await loadJournal(journalPath, options.rows, (result) => options.totals.add(result))
+    ? await loadJournal(journalPath, options.rows, count)
     : { index: new JournalIndex(), size: 0, tornBytes: 0, duplicates: 0 };
   if (loaded.tornBytes > 0)
     log.warn({ runId, bytes: loaded.tornBytes }, "The journal ended in a torn line; it is cut off");
@@ -96,7 +100,8 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
     const runQueue = server.openRunQueue(runId);
     queue = runQueue;
     const window = new Window(defaultWindow(job.concurrency));
-    const outstanding = new Set<number>();
+    /** Rows on the queue, with the length of their payloads. */
+    const outstanding = new Map<number, number>();
     let isProduced = false;
     const finishIfDone = (): void => {
       if (isProduced && loaded.index.settled >= options.rows) stop.because({ kind: "finished" });
@@ -108,10 +113,12 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
       index: loaded.index,
       forget: (rows) => runQueue.forget(jobIds(rows)),
       drop: (rows) => runQueue.drop(jobIds(rows)),
-      onSettled: (result) => {
-        options.totals.add(result);
-        options.onSettled(result);
-        if (outstanding.delete(result.rowIndex)) window.release(1);
+      onSettled: (result, isExtra) => {
+        count(result, isExtra);
+        if (!isExtra) options.onSettled(result);
+        const characters = outstanding.get(result.rowIndex);
+        if (characters !== undefined) window.release(1, characters);
+        outstanding.delete(result.rowIndex);
         finishIfDone();
       },
       onFailure: (error) => {
@@ -148,7 +155,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
           await recover(runQueue, openWriter, false);
           await enqueueAgain({
             queue: runQueue,
-            rows: [...outstanding].filter((row) => !loaded.index.isSettled(row)),
+            rows: [...outstanding.keys()].filter((row) => !loaded.index.isSettled(row)),
             readFrom: (rowIndex) =>
               readRows(options.input.description, options.input.options, { afterRow: rowIndex - 1 }),
             build: options.build,
@@ -174,8 +181,17 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
             pacer: options.local.pacer,
             attempts: job.attempts,
             timeoutMs: job.timeoutMs,
-            onCompleted: (result) => openWriter.settle(result),
-            onStray: (result) => Promise.resolve(openWriter.settleStray(result)),
+            mayStart: async (jobId) => {
+              // A queue that lost its last second may offer a settled row once more.
+              if (!loaded.index.isSettled(rowIndexOfJobId(jobId))) return true;
+              await runQueue.drop([jobId]);
+              return false;
+            },
+            settle: (result) => openWriter.settleNow(result),
+            onStray: async (jobId, result) => {
+              if (result === null) await runQueue.drop([jobId]);
+              else openWriter.settleStray(result);
+            },
             strayIsLocal: true,
             onRunError: haltBecause,
             onAttemptFailed: options.onAttemptFailed,
@@ -205,7 +221,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
       isSettled: (rowIndex) => loaded.index.isSettled(rowIndex) || openWriter.holds(rowIndex),
       endRow: options.rows,
       enqueue: async (payloads) => {
-        for (const { rowIndex } of payloads) outstanding.add(rowIndex);
+        for (const payload of payloads) outstanding.set(payload.rowIndex, payloadCharacters(payload));
         await enqueue(payloads);
       },
       reject: (row, error) => openWriter.settle(rejectedResult(row, error, job)),

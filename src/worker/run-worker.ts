@@ -16,7 +16,7 @@ export interface RunWorkerOptions {
   readonly pacer: Pacer;
   readonly attempts: number;
   readonly timeoutMs: number;
-  readonly mayStart?: (jobId: string, token: string) => Promise<boolean>;
+  readonly mayStart?: (jobId: string, token: string, isRestart: boolean) => Promise<boolean>;
   /**
    * Puts a result on disk before its job ends, where the journal is at hand; false: it could not, so the
    * queue must keep the result. Absent: the queue keeps every result until the coordinator has fetched it.
@@ -53,7 +53,7 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
     timeoutMs: options.timeoutMs,
     limit: pLimit(options.concurrency),
     signal: aborter.signal,
-    ...(mayStart === undefined ? {} : { mayStart: (job, token) => mayStart(job.id ?? "", token) }),
+    ...(mayStart === undefined ? {} : { mayStart: (job, token) => mayStart(job.id ?? "", token, job.stalledCounter > 0) }),
     onRunError: options.onRunError,
     ...(options.onAttemptFailed === undefined ? {} : { onAttemptFailed: options.onAttemptFailed }),
   });

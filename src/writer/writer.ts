@@ -13,8 +13,8 @@ export interface WriterOptions {
   readonly forget: (rowIndexes: readonly number[]) => Promise<void>;
   /** The same for rows whose jobs the queue does not count as finished. */
   readonly drop: (rowIndexes: readonly number[]) => Promise<void>;
-  /** Sees each result that is on disk, once: for totals and progress. */
-  readonly onSettled: (result: Result) => void;
+  /** Sees each result that is on disk, once: for totals and progress. `isExtra`: the row had one already. */
+  readonly onSettled: (result: Result, isExtra: boolean) => void;
   readonly onFailure: (error: Error) => void;
 }
 
@@ -35,6 +35,8 @@ export class Writer {
   #journal!: Journal;
   #reader!: JournalReader;
   #toForget: Result[] = [];
+  /** Who waits for a result to be on disk. Nobody else has such a result: it is not in the queue. */
+  readonly #waiting = new Map<Result, (isOnDisk: boolean) => void>();
   /** Keys of results that came past the queue. */
   readonly #strays = new Set<string>();
   #forgetting: Promise<void> | null = null;
@@ -50,7 +52,11 @@ export class Writer {
       options.journalPath,
       options.journalSize,
       (lines) => writer.#onDurable(lines),
-      options.onFailure,
+      (error) => {
+        for (const waiting of writer.#waiting.values()) waiting(false);
+        writer.#waiting.clear();
+        options.onFailure(error);
+      },
     );
     writer.#reader = await JournalReader.open(options.journalPath, options.index);
     return writer;
@@ -65,14 +71,28 @@ export class Writer {
     return this.#heldRows.has(rowIndex);
   }
 
-  settle(result: Result): void {
+  /** Returns false when this very result is on its way already. */
+  settle(result: Result): boolean {
     const key = startKey(result);
-    if (this.#held.has(key)) return;
+    if (this.#held.has(key)) return false;
     this.#hold(key, result.rowIndex);
     const isExtra =
       (this.index.isSettled(result.rowIndex) || (this.#heldRows.get(result.rowIndex) ?? 0) > 1) &&
       !(this.index.state(result.rowIndex) === 2 && result.status === "succeeded");
     this.#journal.append(isExtra ? { event: "extra", result } : result);
+    return true;
+  }
+
+  /**
+   * Settles a result before its job ends in the queue, so that the queue need not keep it. Resolves when it
+   * is on disk; with false when the journal cannot take it.
+   */
+  async settleNow(result: Result): Promise<boolean> {
+    if (this.#journal.failure !== null) return false;
+    return await new Promise((resolve) => {
+      if (this.settle(result)) this.#waiting.set(result, resolve);
+      else resolve(true);
+    });
   }
 
   /** Settles a result whose job could not be completed; the job is dropped, whatever state it is in. */
@@ -130,8 +150,14 @@ export class Writer {
     for (const { entry, offset, length } of lines) {
       const result = "event" in entry ? entry.result : entry;
       if (!("event" in entry)) this.index.settle(entry.rowIndex, entry.status, offset, length);
-      this.#toForget.push(result);
-      this.#options.onSettled(result);
+      const waiting = this.#waiting.get(result);
+      if (waiting === undefined) this.#toForget.push(result);
+      else {
+        this.#waiting.delete(result);
+        this.#release(result);
+        waiting(true);
+      }
+      this.#options.onSettled(result, "event" in entry);
     }
     this.#forgetting ??= this.#forgetAll();
   }
