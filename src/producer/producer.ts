@@ -12,7 +12,7 @@ const RETRY_ENQUEUE_MS = 1_000;
 export interface ProducerOptions {
   readonly batches: AsyncIterable<readonly InputRow[]>;
   /** Turns a row into what goes on the queue, or says why it cannot. */
-  readonly build: (row: InputRow) => QueuePayload | RowError;
+  readonly build: (row: InputRow) => QueuePayload | RowError | Promise<QueuePayload | RowError>;
   readonly isSettled: (rowIndex: number) => boolean;
   /** Rows from this index on are not part of the run. */
   readonly endRow: number;
@@ -40,9 +40,9 @@ export async function produce(options: ProducerOptions): Promise<number> {
 
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
-    await window.room(batch.length);
+    await window.room(batch.length, characters);
     if (signal.aborted) return;
-    window.take(batch.length);
+    window.take(batch.length, characters);
     await enqueuePatiently(options, batch);
     enqueued += batch.length;
     batch = [];
@@ -54,13 +54,14 @@ export async function produce(options: ProducerOptions): Promise<number> {
     for (const row of rows) {
       if (row.rowIndex >= options.endRow) break;
       if (options.isSettled(row.rowIndex)) continue;
-      const built = row.problem ?? options.build(row);
+      const made = row.problem ?? options.build(row);
+      const built = made instanceof Promise ? await made : made;
       if ("kind" in built) {
         options.reject(row, built);
         continue;
       }
       batch.push(built);
-      characters += roughSize(built);
+      characters += payloadCharacters(built);
       if (batch.length >= Math.min(batchRows, window.size) || characters >= BATCH_CHARACTERS) await flush();
       if (signal.aborted) return enqueued;
     }
@@ -71,7 +72,8 @@ export async function produce(options: ProducerOptions): Promise<number> {
   return enqueued;
 }
 
-function roughSize(payload: QueuePayload): number {
+/** Length of a row's payload, but for what is small in any. */
+export function payloadCharacters(payload: QueuePayload): number {
   let size = 0;
   for (const { content } of payload.request.messages) {
     if (typeof content === "string") size += content.length;

@@ -1,34 +1,46 @@
+/** Characters of payload in the queue at most: some 64 MB, unless one row alone has more. */
+const MAX_CHARACTERS = 64_000_000;
+
 /**
- * How many rows may be in the queue at once. Keeps memory, here and in the queue server, independent of
- * the input's size.
+ * How much may be in the queue at once: so many rows, and so many characters of their payloads, since one
+ * row may hold pictures of several megabytes. Keeps memory, here and in the queue server, independent of the
+ * input's size.
  */
 export class Window {
   readonly size: number;
-  #taken = 0;
+  readonly maxCharacters: number;
+  #rows = 0;
+  #characters = 0;
   #closed = false;
   #waiting: (() => void) | null = null;
 
-  constructor(size: number) {
+  constructor(size: number, maxCharacters = MAX_CHARACTERS) {
     this.size = size;
+    this.maxCharacters = maxCharacters;
   }
 
   get free(): number {
-    return this.size - this.#taken;
+    return this.size - this.#rows;
   }
 
-  take(rows: number): void {
-    this.#taken += rows;
+  take(rows: number, characters: number): void {
+    this.#rows += rows;
+    this.#characters += characters;
   }
 
-  release(rows: number): void {
-    this.#taken = Math.max(0, this.#taken - rows);
+  release(rows: number, characters: number): void {
+    this.#rows = Math.max(0, this.#rows - rows);
+    this.#characters = Math.max(0, this.#characters - characters);
     this.#waiting?.();
   }
 
-  /** Resolves when at least `rows` are free, or the window is closed. One caller at a time. */
-  async room(rows: number): Promise<void> {
-    const needed = Math.min(rows, this.size);
-    while (this.free < needed && !this.#closed) {
+  /** Resolves when there is room for so much, or the window is closed. One caller at a time. */
+  async room(rows: number, characters: number): Promise<void> {
+    const rowsNeeded = Math.min(rows, this.size);
+    const charactersNeeded = Math.min(characters, this.maxCharacters);
+    const isFull = (): boolean =>
+      this.free < rowsNeeded || this.maxCharacters - this.#characters < charactersNeeded;
+    while (isFull() && !this.#closed) {
       await new Promise<void>((resolve) => {
         this.#waiting = resolve;
       });

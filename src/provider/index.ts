@@ -5,7 +5,7 @@ export { createProvider } from "./create-provider.js";
 export type { CreateProviderOptions, ProviderLogEvent } from "./create-provider.js";
 export { wantsThinking } from "./call-plan.js";
 export type { Endpoint, Environment, ProviderSettings, ProviderTarget, Vendor } from "./endpoint.js";
-export { loadImage } from "./load-image.js";
+export { checkImage, loadImage } from "./load-image.js";
 export { modelTraits } from "./models.js";
 export type { ModelTraits, NativeFamily, Thinking } from "./models.js";
 export { PARAMETER_RANGES } from "./parameter-ranges.js";

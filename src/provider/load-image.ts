@@ -38,12 +38,21 @@ const TYPES: readonly ImageType[] = [
 export async function loadImage(source: string, baseDir: string): Promise<string> {
   const wanted = source.trim();
   if (/^(https?|data|oss):/i.test(wanted)) return checkedUrl(wanted);
-  const file = pathOf(wanted, baseDir);
+  const { mime, bytes } = await readChecked(pathOf(wanted, baseDir));
+  return `data:${mime};base64,${bytes.toString("base64")}`;
+}
+
+/** Refuses what `loadImage` would refuse of a local file, without making the URL. */
+export async function checkImage(source: string, baseDir: string): Promise<void> {
+  await readChecked(pathOf(source.trim(), baseDir));
+}
+
+async function readChecked(file: string): Promise<{ readonly mime: string; readonly bytes: Buffer }> {
   const bytes = await readImage(file);
   const type = TYPES.find((each) => each.matches(bytes));
   if (type === undefined) throw refuse(file, "is no PNG, JPEG, GIF, WebP or BMP image", "unknown_image_type");
   checkSides(file, bytes);
-  return `data:${type.mime};base64,${bytes.toString("base64")}`;
+  return { mime: type.mime, bytes };
 }
 
 function checkedUrl(url: string): string {

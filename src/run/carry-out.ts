@@ -15,7 +15,7 @@ import { JournalReader } from "../writer/journal-reader.js";
 import { execute } from "./execute.js";
 import { writeResults, writeUsage, type ResultFiles } from "./finalise.js";
 import { answeredBy, openModelServer, type ModelServer } from "./model-server.js";
-import { requestMaker } from "./prepare.js";
+import { payloadMaker } from "./row-payload.js";
 import type { RunRecord } from "./record.js";
 import type { RunDirectory } from "./run-directory.js";
 import type { Session } from "./session.js";
@@ -84,7 +84,7 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
       directory,
       input: { description: record.input, options: job.input },
       rows: record.rows,
-      build: requestMaker(options.builder, answeredBy(models)),
+      build: payloadMaker(options.builder, answeredBy(models)),
       totals,
       queue: {
         url: session.queueUrl,

@@ -10,7 +10,7 @@ export interface EnqueueAgainOptions {
   readonly rows: readonly number[];
   /** Reads the input from a row on. */
   readonly readFrom: (rowIndex: number) => AsyncIterable<readonly InputRow[]>;
-  readonly build: (row: InputRow) => QueuePayload | RowError;
+  readonly build: (row: InputRow) => QueuePayload | RowError | Promise<QueuePayload | RowError>;
   readonly attempts: number;
 }
 
@@ -23,11 +23,13 @@ export async function enqueueAgain(options: EnqueueAgainOptions): Promise<void> 
   if (missing.size === 0) return;
   const first = [...missing].reduce((least, row) => Math.min(least, row));
   for await (const batch of options.readFrom(first)) {
-    const payloads = batch.filter((row) => missing.delete(row.rowIndex)).map((row) => options.build(row));
-    await queue.enqueue(
-      payloads.filter((payload) => "request" in payload),
-      options.attempts,
-    );
+    const payloads: QueuePayload[] = [];
+    for (const row of batch) {
+      if (!missing.delete(row.rowIndex)) continue;
+      const payload = await options.build(row);
+      if ("request" in payload) payloads.push(payload);
+    }
+    await queue.enqueue(payloads, options.attempts);
     if (missing.size === 0) return;
   }
 }

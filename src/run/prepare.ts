@@ -1,19 +1,14 @@
 import { UsageError } from "../errors.js";
 import { scanInput, type InputSummary } from "../input/index.js";
 import type { InputRow } from "../input/row.js";
-import {
-  compileRequests,
-  hasLocalImages,
-  missingColumns,
-  RowProblem,
-  shortRequestDigest,
-  type AnsweredBy,
-  type RequestBuilder,
-} from "../job/index.js";
+import { compileRequests, hasLocalImages, missingColumns, type RequestBuilder } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
-import { checkRequest } from "../provider/index.js";
-import { PAYLOAD_VERSION, type QueuePayload } from "../queue/payload.js";
-import type { RowError } from "../types.js";
+import { checkRequest, compileSchema, type Vendor } from "../provider/index.js";
+import type { QueuePayload } from "../queue/payload.js";
+import type { ModelRequest } from "../types.js";
+import { answerColumns } from "./finalise.js";
+import { LocalImageCheck } from "./local-images.js";
+import { requestMaker } from "./row-payload.js";
 
 /** What is known once every row has been looked at and nothing has been called. */
 export interface PreparedInput {
@@ -27,7 +22,9 @@ export interface PreparedInput {
 export interface PrepareOptions {
   readonly limit: number | null;
   readonly signal?: AbortSignal;
-  /** Sees each row of the run that became a request. */
+  /** Whose models answer: decides what can be seen to be wrong with a request. @default model-studio */
+  readonly vendor?: Vendor;
+  /** Sees each row of the run that became a request; local images are still file: URLs. */
   readonly onRequest?: (payload: QueuePayload) => void;
 }
 
@@ -39,8 +36,10 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
   const builder = compileRequests(job);
   const warnings = new Set<string>();
   const build = requestMaker(builder);
+  const images = new LocalImageCheck();
+  if (job.output.schema !== undefined) compileSchema(job.output.schema);
   let checkedColumns = false;
-  const onRow = (row: InputRow): void => {
+  const onRow = (row: InputRow): void | Promise<void> => {
     if (options.limit !== null && row.rowIndex >= options.limit) return;
     if (row.problem !== undefined) return;
     const payload = build(row);
@@ -51,10 +50,22 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
         hint: "Mend the row, or go on without such rows: --set input.lenient=true",
       });
     }
-    const { problems, warnings: found } = checkRequest(payload.request, job.protocol);
+    if (hasLocalImages(payload.request)) return checkWithImages(row, payload);
+    check(row, payload, payload.request);
+  };
+  const check = (row: InputRow, payload: QueuePayload, request: ModelRequest): void => {
+    const { problems, warnings: found } = checkRequest(request, job.protocol, options.vendor);
     for (const warning of found) warnings.add(warning);
     if (problems.length > 0) throw requestRefused(job, row, problems);
     options.onRequest?.(payload);
+  };
+  const checkWithImages = async (row: InputRow, payload: QueuePayload): Promise<void> => {
+    try {
+      check(row, payload, await images.check(payload.request));
+    } catch (error) {
+      if (!(error instanceof UsageError) || error.code === "request_invalid") throw error;
+      if (!job.input.lenient) throw imageRefused(job, row, error);
+    }
   };
   const summary = await scanInput(job.input, {
     onRow: (row) => {
@@ -62,35 +73,15 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
         checkedColumns = true;
         refuseMissingColumns(job, Object.keys(row.values), row);
       }
-      onRow(row);
+      return onRow(row);
     },
     signal: options.signal,
+    ...(job.prompt === null ? { optionalId: "id" } : {}),
   });
   refuseColumnClash(job, summary.columns);
   for (const warning of builder.warnings) warnings.add(warning);
   const rows = options.limit === null ? summary.rows : Math.min(summary.rows, options.limit);
   return { summary, rows, builder, warnings: [...warnings] };
-}
-
-/**
- * Turns rows into what goes on the queue; a row that cannot be one comes back as the reason. With
- * `answeredBy`, payloads carry their request's digest, but for those whose local images are not in yet.
- */
-export function requestMaker(
-  builder: RequestBuilder,
-  answeredBy?: AnsweredBy,
-): (row: InputRow) => QueuePayload | RowError {
-  return (row) => {
-    try {
-      const { customId, preset, request } = builder.build(row);
-      const payload = { v: PAYLOAD_VERSION, rowIndex: row.rowIndex, customId, preset, request } as const;
-      if (answeredBy === undefined || hasLocalImages(request)) return payload;
-      return { ...payload, requestDigest: shortRequestDigest(request, answeredBy) };
-    } catch (error) {
-      if (!(error instanceof RowProblem)) throw error;
-      return { kind: "input", code: "row_invalid", message: error.message, httpStatus: null };
-    }
-  };
 }
 
 function requestRefused(job: ResolvedJob, row: InputRow, problems: readonly string[]): UsageError {
@@ -115,10 +106,29 @@ function refuseMissingColumns(job: ResolvedJob, columns: readonly string[], row:
   });
 }
 
+function imageRefused(job: ResolvedJob, row: InputRow, cause: UsageError): UsageError {
+  return new UsageError(`${job.input.path}:${row.line}: ${cause.message}`, {
+    code: cause.code,
+    hint: cause.hint,
+    cause,
+  });
+}
+
+/** Every column that answers fill must be free: an input's column is never overwritten. */
 function refuseColumnClash(job: ResolvedJob, columns: readonly string[]): void {
-  if (!columns.includes(job.output.column)) return;
-  throw new UsageError(
-    `output.column: expected a name that the input does not use, received ${JSON.stringify(job.output.column)}, which ${job.input.path} has already.`,
-    { code: "output_column_taken", hint: "Choose another: --set output.column=answer" },
-  );
+  for (const { name } of answerColumns(job)) {
+    if (!columns.includes(name)) continue;
+    const isAnswer = name === job.output.column;
+    throw new UsageError(
+      isAnswer
+        ? `output.column: expected a name that the input does not use, received ${JSON.stringify(name)}, which ${job.input.path} has already.`
+        : `The results would have the column ${JSON.stringify(name)} twice: ${job.input.path} has it already.`,
+      {
+        code: "output_column_taken",
+        hint: isAnswer
+          ? "Choose another: --set output.column=answer"
+          : "Rename it in the input or in output.schema, or keep the answer in one column: --set output.format=jsonl",
+      },
+    );
+  }
 }

@@ -4,6 +4,7 @@ import { UsageError } from "../errors.js";
 import { copyStandardInput, fingerprint } from "../input/index.js";
 import { compileRequests, loadJob, resolveJob, type JobDefinition } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
+import type { Endpoint } from "../provider/index.js";
 import type { SimulatorOptions } from "../simulator/index.js";
 import { packageVersion } from "../version.js";
 import { carryOut, type RunSummary } from "./carry-out.js";
@@ -58,8 +59,9 @@ export async function run(options: RunOptions): Promise<RunSummary> {
   try {
     const { job, warnings } = await readJob(session, options, standardInput?.path ?? null);
     const simulate = simulatorOptions(options.simulate);
-    await checkModelServer(session, job, simulate, options.worker ?? true);
-    const prepared = await prepareInput(job, { limit: options.limit ?? null, signal: session.signal });
+    const { vendor } = await checkModelServer(session, job, simulate, options.worker ?? true);
+    const limit = options.limit ?? null;
+    const prepared = await prepareInput(job, { limit, vendor, signal: session.signal });
     const createdAt = new Date();
     const runId = options.runId ?? newRunId(job.name, createdAt);
     const directory = createRunDirectory(session.runsRoot, runId);
@@ -123,7 +125,9 @@ export async function retry(options: RetryOptions): Promise<RunSummary> {
     const before = await directory.read();
     await refuseChangedInput(before);
     const { job, warnings } = changedJob(session, before.job, options.set ?? {});
-    await prepareInput(job, { limit: before.rows, signal: session.signal });
+    const simulate = before.simulated ? (options.simulate ?? {}) : null;
+    const { vendor } = await checkModelServer(session, job, simulate, options.worker ?? true);
+    await prepareInput(job, { limit: before.rows, vendor, signal: session.signal });
     await takeBack(directory.file("journal.jsonl"), before.rows, options);
     const record: RunRecord = { ...before, job, state: "running", startedAt: new Date().toISOString() };
     await directory.write(record);
@@ -190,9 +194,10 @@ async function checkModelServer(
   job: ResolvedJob,
   simulate: SimulatorOptions | null,
   callsModel: boolean,
-): Promise<void> {
+): Promise<Endpoint> {
   const models = await openModelServer(job, session.config, { simulate, callsModel, log: session.log });
   await models.close();
+  return models.endpoint;
 }
 
 function refuseWorkerlessEmbedded(session: Session, worker: boolean | undefined): void {

@@ -1,5 +1,5 @@
 import { DelayedError, UnrecoverableError, WaitingError, type Job as QueueJob } from "bullmq";
-import pLimit from "p-limit";
+import type pLimit from "p-limit";
 import { ProviderError, type Provider } from "../provider/provider.js";
 import { mapStrings, packText, parsePayload, type QueuePayload } from "../queue/payload.js";
 import type { RowProcessor } from "../queue/run-queue.js";

@@ -75,7 +75,7 @@ describe("ids", () => {
   it("does not take ids of equal hash for equal ids, and still finds equal ones among them", async () => {
     const path = file("collide.csv", "id\na\nb\nc\nb\n");
     const asked = options(path, { id: "id" });
-    const check = new IdCheck("id", await describeInput(asked), asked, new IdIndex(() => undefined));
+    const check = new IdCheck("id", await describeInput(asked), asked, true, new IdIndex(() => undefined));
     const [first, second, third, fourth] = await readAll(path);
     for (const row of [first, second, third]) await check.check(row!);
     const error = await failure(check.check(fourth!) ?? Promise.resolve());

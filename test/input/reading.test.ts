@@ -171,7 +171,7 @@ describe("reading in batches", () => {
   it("shows every row to the scan's hook, which may refuse the input", async () => {
     const asked = options(file("hook.csv", "a\n1\n2\n3\n"));
     const seen: unknown[] = [];
-    await scanInput(asked, { onRow: (row) => seen.push(row.values["a"]) });
+    await scanInput(asked, { onRow: (row) => void seen.push(row.values["a"]) });
     expect(seen).toEqual(["1", "2", "3"]);
     const refusal = new UsageError("no twos", { code: "no_twos" });
     const scan = scanInput(asked, {
