@@ -98,6 +98,17 @@ export interface Usage {
   readonly thinking?: boolean;
 }
 
+/** What one call cannot exceed. */
+export interface CallBound {
+  readonly inputTokens: number;
+  /** Thinking included. */
+  readonly outputTokens: number;
+  /** false: thinking is known to be off. Default true: its rate is assumed where it is higher. */
+  readonly thinking?: boolean;
+  /** true: the request creates explicit cache entries. */
+  readonly writesCache?: boolean;
+}
+
 export interface Money {
   readonly amount: number;
   /** ISO 4217: USD, CNY. */
@@ -165,6 +176,8 @@ interface ResultBase {
   readonly attemptsStarted: number;
   /** Starts that have no recorded end (a worker died holding the call). */
   readonly possiblyBilled: number;
+  /** Tokens that one call for this row cannot exceed; there when something was possibly billed. */
+  readonly callBound?: CallBound;
   readonly requestId: string | null;
   /** Which request this is the outcome of (`shortRequestDigest`). Absent: there was none, or it cannot be told. */
   readonly requestDigest?: string;

@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { registerExport } from "./export.js";
 import { registerPresets } from "./presets.js";
+import { registerPrices } from "./prices.js";
+import { registerReport } from "./report.js";
 import { registerResume } from "./resume.js";
 import { registerRetry } from "./retry.js";
 import { registerRun } from "./run.js";
@@ -16,6 +18,8 @@ export function registerCommands(program: Command): void {
     registerRetry,
     registerExport,
     registerStatus,
+    registerReport,
+    registerPrices,
     registerValidate,
     registerPresets,
     registerSimulator,

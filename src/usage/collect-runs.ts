@@ -16,6 +16,8 @@ export interface RunUsage {
   readonly source: "usage.json" | "journal";
   /** false: the run is going on or was interrupted. */
   readonly finished: boolean;
+  /** Its answers came from the simulator: nothing was paid. */
+  readonly simulated: boolean;
   readonly usage: UsageReport;
   /** Sentences about what could not be read. */
   readonly warnings: readonly string[];
@@ -87,12 +89,14 @@ async function readRun(directory: string, options: CollectRunsOptions): Promise<
   const journal = join(directory, "journal.jsonl");
   const journalMs = await modifiedMs(journal);
   const usageMs = await modifiedMs(join(directory, "usage.json"));
+  const simulated = run?.simulated ?? false;
   const stored =
     usageMs === null ? null : parseUsageFile(await readFile(join(directory, "usage.json"), "utf8"));
   if (usageMs !== null && !stored) warnings.push(`${directory}: usage.json could not be read.`);
   const isCurrent = stored !== null && (journalMs === null || journalMs <= (usageMs ?? 0));
   if (stored && (journalMs === null || (isCurrent && !options.reprice))) {
-    return { directory, source: "usage.json", finished: stored.finishedAt !== null, usage: stored, warnings };
+    const finished = stored.finishedAt !== null;
+    return { directory, source: "usage.json", finished, simulated, usage: stored, warnings };
   }
   if (journalMs === null && !run) return null;
 
@@ -114,7 +118,7 @@ async function readRun(directory: string, options: CollectRunsOptions): Promise<
     startedAt: run?.startedAt ?? stored?.startedAt ?? sum?.lastFinishedAt ?? "",
     finishedAt,
   });
-  return { directory, source: "journal", finished: finishedAt !== null, usage, warnings };
+  return { directory, source: "journal", finished: finishedAt !== null, simulated, usage, warnings };
 }
 
 const text = z.string().optional().catch(undefined);
@@ -127,6 +131,7 @@ const runFileSchema = z.looseObject({
   startedAt: text,
   finishedAt: text,
   lane: z.enum(["real-time", "batch"]).optional().catch(undefined),
+  simulated: z.boolean().optional().catch(undefined),
   times: z.looseObject({ startedAt: text, finishedAt: text }).optional().catch(undefined),
 });
 
@@ -139,6 +144,7 @@ interface RunFacts {
   readonly startedAt: string | undefined;
   readonly finishedAt: string | undefined;
   readonly lane: "real-time" | "batch" | undefined;
+  readonly simulated: boolean | undefined;
 }
 
 async function readRunFile(directory: string): Promise<RunFacts | null> {
@@ -160,6 +166,7 @@ async function readRunFile(directory: string): Promise<RunFacts | null> {
     startedAt: run.startedAt ?? run.times?.startedAt,
     finishedAt: run.finishedAt ?? run.times?.finishedAt,
     lane: run.lane,
+    simulated: run.simulated,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Money, Usage } from "../types.js";
+import type { CallBound, Money, Usage } from "../types.js";
 import { toNumber, type ExactAmount } from "./money.js";
 import type { PriceEntry, PriceTier } from "./price-entry.js";
 import { builtInPrices, type PricePlace, type PriceTable } from "./price-table.js";
@@ -52,17 +52,6 @@ export function exactCost(usage: Usage, entry: PriceEntry, lane: Lane = "real-ti
 export function priceUsage(usage: Usage, entry: PriceEntry, lane: Lane = "real-time"): number | null {
   const exact = exactCost(usage, entry, lane);
   return exact === null ? null : toNumber(exact);
-}
-
-export interface CallBound {
-  /** No more input tokens than this. */
-  readonly inputTokens: number;
-  /** No more output tokens than this, thinking included. */
-  readonly outputTokens: number;
-  /** false: thinking is known to be off. Default true: its rate is assumed where it is higher. */
-  readonly thinking?: boolean;
-  /** true: the request creates explicit cache entries. */
-  readonly writesCache?: boolean;
 }
 
 /**

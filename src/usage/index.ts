@@ -20,7 +20,6 @@ export {
   exactCostBound,
   priceUsage,
   tierFor,
-  type CallBound,
   type CostEstimate,
   type CostEstimateInput,
   type Lane,

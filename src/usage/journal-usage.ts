@@ -17,6 +17,7 @@ const base = {
   usage: usage.nullable().default(null),
   priorUsages: z.array(usage).optional(),
   possiblyBilled: count.default(0),
+  callBound: z.looseObject({ inputTokens: count, outputTokens: count }).optional().catch(undefined),
   finishedAt: z.iso.datetime({ offset: true }),
   reused: z.object({ runId: z.string(), usage: usage.nullish() }).optional(),
 };
@@ -44,10 +45,12 @@ export async function sumJournal(path: string, totals: UsageTotals): Promise<Jou
   let lastWasUnreadable = false;
   for await (const line of lines) {
     if (line.trim() === "") continue;
-    const result = parseLine(line);
-    lastWasUnreadable = result === null;
-    if (!result) unreadable += 1;
-    else {
+    const entry = parseLine(line);
+    lastWasUnreadable = entry === null;
+    if (entry === null) unreadable += 1;
+    else if (entry.kind === "extra") totals.addExtra(entry.result);
+    else if (entry.kind === "result") {
+      const { result } = entry;
       totals.add(result);
       if (lastFinishedAt === null || result.finishedAt > lastFinishedAt) lastFinishedAt = result.finishedAt;
     }
@@ -55,11 +58,16 @@ export async function sumJournal(path: string, totals: UsageTotals): Promise<Jou
   return { lastFinishedAt, unreadableLines: unreadable - (lastWasUnreadable ? 1 : 0) };
 }
 
-function parseLine(line: string): CountableResult | null {
+type Entry = { kind: "result" | "extra"; result: CountableResult } | { kind: "event" };
+
+function parseLine(line: string): Entry | null {
   try {
-    const parsed = lineSchema.safeParse(JSON.parse(line));
+    const entry = JSON.parse(line) as { event?: unknown; result?: unknown } | null;
+    const kind = entry?.event === "extra" ? "extra" : "result";
+    if (typeof entry?.event === "string" && kind !== "extra") return { kind: "event" }; // no usage in it
+    const parsed = lineSchema.safeParse(kind === "extra" ? entry?.result : entry);
     // Fields that are not counted are not checked: a report does not fail on them.
-    return parsed.success ? (parsed.data as unknown as CountableResult) : null;
+    return parsed.success ? { kind, result: parsed.data as unknown as CountableResult } : null;
   } catch {
     return null;
   }

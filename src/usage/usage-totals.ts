@@ -1,6 +1,6 @@
-import type { Money, Result, RowErrorKind, Usage } from "../types.js";
+import type { CallBound, Money, Result, RowErrorKind, Usage } from "../types.js";
 import { compareText } from "./compare-text.js";
-import { exactCost, exactCostBound, type CallBound, type Lane } from "./cost.js";
+import { exactCost, exactCostBound, type Lane } from "./cost.js";
 import { toNumber } from "./money.js";
 import type { PriceEntry } from "./price-entry.js";
 import { builtInPrices, type PricePlace, type PriceTable } from "./price-table.js";
@@ -29,7 +29,7 @@ export interface UsageTotalsOptions extends PricePlace {
   readonly lane?: Lane;
   /**
    * Tokens that one call of this row's request cannot exceed, for the upper bound of possibly billed
-   * starts; null when not known. Default: the result's own input and null output, thus no bound.
+   * starts; null when not known. Default: the result's own `callBound`.
    */
   readonly boundOf?: (result: Result) => CallBound | null;
 }
@@ -51,6 +51,8 @@ export class UsageTotals {
   readonly #bucketIndex = new Map<string, number>();
   readonly #outcomes = new RowOutcomes();
   readonly #possiblyBilled = new Map<number, PossiblyBilledRow[]>();
+  /** Extra answers by what tells them apart; there are few. */
+  readonly #extras = new Set<string>();
 
   constructor(options: UsageTotalsOptions = {}) {
     this.prices = options.prices ?? builtInPrices();
@@ -79,8 +81,24 @@ export class UsageTotals {
     for (const usage of result.priorUsages ?? []) addAttempt(bucket, usage, this.lane);
     if (result.usage) addAttempt(bucket, result.usage, this.lane);
     if (result.possiblyBilled > 0) {
+      const bound = this.#boundOf === undefined ? (result.callBound ?? null) : this.#boundOf(result);
       bucket.possiblyBilled += result.possiblyBilled;
-      this.#listPossiblyBilled(result, result.possiblyBilled, bucket.price, this.#boundOf?.(result) ?? null);
+      this.#listPossiblyBilled(result, result.possiblyBilled, bucket.price, bound);
+    }
+    return true;
+  }
+
+  /**
+   * Counts what an answer cost that came for a row which has its result already: tokens and money, no row.
+   * Only its own usage: earlier attempts of the row are those of the standing result. Returns false when
+   * this very answer had been counted before.
+   */
+  addExtra(result: CountableResult): boolean {
+    const key = `${result.rowIndex}:${result.attemptsStarted}:${result.finishedAt}`;
+    if (this.#extras.has(key)) return false;
+    this.#extras.add(key);
+    if (result.usage && !result.reused) {
+      addAttempt(this.#bucket(this.#indexOf(result.finishedAt, result.model)), result.usage, this.lane);
     }
     return true;
   }

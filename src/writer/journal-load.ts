@@ -18,7 +18,7 @@ export interface LoadedJournal {
 
 /**
  * Reads a journal from its start. `onResult` sees each result that counts, in the order of the file:
- * usage of every line is owed, although only a row's last line stands.
+ * usage of every line is owed, although only a row's last line stands. `isExtra`: it never stood.
  *
  * A last line without its newline is what a crash leaves and is passed over. Anything else that is not a
  * journal line is refused, with its number: UsageError.
@@ -26,7 +26,7 @@ export interface LoadedJournal {
 export async function loadJournal(
   path: string,
   rows: number,
-  onResult: (result: Result) => void = () => {},
+  onResult: (result: Result, isExtra: boolean) => void = () => {},
 ): Promise<LoadedJournal> {
   const index = new JournalIndex();
   let duplicates = 0;
@@ -37,7 +37,7 @@ export async function loadJournal(
       lineNumber++;
       const entry = parseEntry(line, path, lineNumber, rows);
       if ("event" in entry) {
-        if (entry.event === "extra") onResult(entry.result);
+        if (entry.event === "extra") onResult(entry.result, true);
         else for (const rowIndex of entry.rowIndexes) index.unsettle(rowIndex);
         return;
       }
@@ -50,7 +50,7 @@ export async function loadJournal(
         }
       }
       index.settle(entry.rowIndex, entry.status, offset, line.length);
-      onResult(entry);
+      onResult(entry, false);
     };
     const end = await forEachLine(file, accept);
     return { index, size: end.size, tornBytes: end.tornBytes, duplicates };

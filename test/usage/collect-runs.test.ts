@@ -39,7 +39,14 @@ describe("collecting runs", () => {
     const { usage } = runOf({ runId: "translate-7" });
     await writeRun("translate-7", { "run.json": runFile, "journal.jsonl": journal, "usage.json": usage });
     expect(await collectRuns([root])).toEqual([
-      { directory: join(root, "translate-7"), source: "usage.json", finished: true, usage, warnings: [] },
+      {
+        directory: join(root, "translate-7"),
+        source: "usage.json",
+        finished: true,
+        simulated: false,
+        usage,
+        warnings: [],
+      },
     ]);
   });
 
@@ -78,6 +85,22 @@ describe("collecting runs", () => {
     expect(run).toMatchObject({
       finished: true,
       usage: { job: "translate", cost: { amount: 3, currency: "EUR" } },
+    });
+  });
+
+  it("tells simulated runs, and counts extra answers but no row for them", async () => {
+    const extra = {
+      event: "extra",
+      result: resultOf({ rowIndex: 1, finishedAt: "2026-11-22T05:59:00.000Z" }),
+    };
+    const retry = { event: "retry", at: "2026-11-22T05:58:00.000Z", rowIndexes: [2] };
+    const lines = `${journal}${JSON.stringify(extra)}\n${JSON.stringify(extra)}\n${JSON.stringify(retry)}\n`;
+    await writeRun("s", { "run.json": { ...runFile, simulated: true }, "journal.jsonl": lines });
+    const [run] = await collectRuns([root]);
+    expect(run).toMatchObject({
+      simulated: true,
+      warnings: [],
+      usage: { rows: { total: 3 }, attempts: { billed: 4 } },
     });
   });
 

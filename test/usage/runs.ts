@@ -24,6 +24,7 @@ export function runOf({ place, rows = [{}], ...meta }: RunInput = {}): RunUsage 
   return {
     directory: `runs/${usage.runId}`,
     source: "usage.json",
+    simulated: false,
     finished: usage.finishedAt !== null,
     usage,
     warnings: [],
