@@ -93,6 +93,12 @@ const outputSchema = z.strictObject({
     })
     .optional()
     .describe("JSON Schema of the answer, or a file that holds one: the answer is then JSON, and checked."),
+  reasoning: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Also a column reasoning, with what the model thought. Default: false; the journal has it anyway.",
+    ),
 });
 
 const limitsSchema = z.strictObject({

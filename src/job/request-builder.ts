@@ -62,11 +62,22 @@ export function compileRequests(job: ResolvedJob): RequestBuilder {
           model: overrides.model ?? job.model,
           messages,
           parameters:
-            translationOf === null ? parameters : { ...parameters, translationOptions: translationOf(row) },
+            translationOf === null
+              ? parameters
+              : { ...parameters, translationOptions: translationOf(row, textOf(messages)) },
         },
       };
     },
   };
+}
+
+function textOf(messages: readonly Message[]): string {
+  const texts = messages.map(({ content }) =>
+    typeof content === "string"
+      ? content
+      : content.map((part) => (part.type === "text" ? part.text : "")).join("\n"),
+  );
+  return texts.join("\n");
 }
 
 type RowMessages = (row: InputRow) => readonly Message[];

@@ -38,6 +38,8 @@ export interface OutputOptions {
   readonly excel: boolean;
   /** Neutralise model-written cells that a spreadsheet would take for a formula. */
   readonly formulaSafe: boolean;
+  /** Whether the results have a column for the model's thinking. Absent: no. */
+  readonly reasoning?: boolean;
   /** JSON Schema of the answer: structured output. */
   readonly schema?: Readonly<Record<string, unknown>>;
 }

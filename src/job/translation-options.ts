@@ -5,17 +5,19 @@ import type { JobTemplate } from "./job-templates.js";
 import type { ResolvedJob } from "./resolved-job.js";
 import { RowProblem } from "./row-problem.js";
 
-/** qwen-mt's options in the vendor's own keys (machine-translation page); null for other jobs. */
+/**
+ * qwen-mt's options in the vendor's own keys (machine-translation page); null for other jobs. Of the glossary
+ * a row takes along what occurs in its text, whatever the case: the rest would be paid for and confuse.
+ */
 export function translationOptions(
   job: ResolvedJob,
   templates: ReadonlyMap<string, JobTemplate>,
-): ((row: InputRow) => NonNullable<Parameters["translationOptions"]>) | null {
+): ((row: InputRow, text: string) => NonNullable<Parameters["translationOptions"]>) | null {
   if (job.translation === undefined) return null;
   const { terms, memory, domain } = job.translation;
   const source = requireTemplate(templates, "translation.source");
   const target = requireTemplate(templates, "translation.target");
   const fixed = {
-    ...(terms === undefined ? {} : { terms }),
     ...(memory === undefined ? {} : { tm_list: memory }),
     ...(domain === undefined ? {} : { domains: domain }),
   };
@@ -26,9 +28,19 @@ export function translationOptions(
       code: "invalid_value",
     });
   };
-  return (row) => ({
-    source_lang: language(row, source, "translation.source"),
-    target_lang: language(row, target, "translation.target"),
-    ...fixed,
-  });
+  const glossary = (terms ?? []).map((term) => ({ term, word: folded(term.source) }));
+  return (row, text) => {
+    const whole = folded(text);
+    const occurring = glossary.filter(({ word }) => whole.includes(word)).map(({ term }) => term);
+    return {
+      source_lang: language(row, source, "translation.source"),
+      target_lang: language(row, target, "translation.target"),
+      ...(occurring.length === 0 ? {} : { terms: occurring }),
+      ...fixed,
+    };
+  };
+}
+
+function folded(text: string): string {
+  return text.normalize("NFKC").toLowerCase();
 }

@@ -1,10 +1,10 @@
 import { rm } from "node:fs/promises";
 import { readRows } from "../input/index.js";
-import type { ResolvedJob } from "../job/resolved-job.js";
 import type { UsageReport } from "../usage/index.js";
 import { writeFileAtomically } from "../writer/atomic-file.js";
 import type { JournalIndex } from "../writer/journal-index.js";
-import { writeResultFiles, type AnswerColumn } from "../writer/results.js";
+import { writeResultFiles } from "../writer/results.js";
+import { answerColumns } from "./answer-columns.js";
 import type { RunRecord } from "./record.js";
 
 /** Where a run's derived files are. */
@@ -13,11 +13,6 @@ export interface ResultFiles {
   /** null: no row failed. */
   readonly errors: string | null;
   readonly usage: string;
-}
-
-/** The columns that answers fill: what the model said, under the name that the job gives it. */
-export function answerColumns(job: ResolvedJob): AnswerColumn[] {
-  return [{ name: job.output.column, value: (result) => result.output?.text }];
 }
 
 /** Derives results and errors from input and journal. No call is made. */

@@ -6,7 +6,7 @@ import type { ResolvedJob } from "../job/resolved-job.js";
 import { checkRequest, compileSchema, type Vendor } from "../provider/index.js";
 import type { QueuePayload } from "../queue/payload.js";
 import type { ModelRequest } from "../types.js";
-import { answerColumns } from "./finalise.js";
+import { answerColumns } from "./answer-columns.js";
 import { LocalImageCheck } from "./local-images.js";
 import { requestMaker } from "./row-payload.js";
 
@@ -116,7 +116,15 @@ function imageRefused(job: ResolvedJob, row: InputRow, cause: UsageError): Usage
 
 /** Every column that answers fill must be free: an input's column is never overwritten. */
 function refuseColumnClash(job: ResolvedJob, columns: readonly string[]): void {
-  for (const { name } of answerColumns(job)) {
+  const names = answerColumns(job).map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new UsageError(`The job's answers would fill the column ${JSON.stringify(twice)} twice.`, {
+      code: "output_column_taken",
+      hint: "Rename output.column, or the property of output.schema.",
+    });
+  }
+  for (const name of names) {
     if (!columns.includes(name)) continue;
     const isAnswer = name === job.output.column;
     throw new UsageError(

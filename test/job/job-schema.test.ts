@@ -13,7 +13,7 @@ describe("a job definition", () => {
       parameters: {},
       input: { path: "-", id: null, format: null, encoding: "auto", delimiter: null, lenient: false },
       overrides: [],
-      output: { format: "csv", column: "answer", excel: false, formulaSafe: true },
+      output: { format: "csv", column: "answer", excel: false, formulaSafe: true, reasoning: false },
       concurrency: 32,
       attempts: 5,
       timeoutMs: 310_000,

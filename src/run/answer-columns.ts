@@ -1,0 +1,49 @@
+import type { ResolvedJob } from "../job/resolved-job.js";
+import { parseStructured } from "../provider/index.js";
+import type { Result } from "../types.js";
+import type { AnswerColumn } from "../writer/results.js";
+
+/**
+ * The columns that answers fill: what the model said, under the name that the job gives it; in a CSV the
+ * properties of its schema instead, each a column. Then the thinking, where the job wants it, and the calls
+ * of tools, where it offers any.
+ */
+export function answerColumns(job: ResolvedJob): AnswerColumn[] {
+  const { column, reasoning } = job.output;
+  const answers: AnswerColumn[] =
+    job.output.schema === undefined
+      ? [{ name: column, value: (result) => result.output?.text }]
+      : structuredColumns(job);
+  if (reasoning === true) answers.push({ name: "reasoning", value: (result) => result.output?.reasoning });
+  if (job.parameters.tools !== undefined) {
+    answers.push({ name: "tool_calls", value: (result) => result.output?.toolCalls });
+  }
+  return answers;
+}
+
+/** The journal holds what the model said, word for word; its value is read out of it here. */
+function structuredColumns({ output: { column, format, schema } }: ResolvedJob): AnswerColumn[] {
+  const properties = format === "csv" ? Object.keys((schema?.["properties"] ?? {}) as object) : [];
+  if (properties.length === 0) return [{ name: column, value: structuredValue }];
+  return properties.map((name) => ({ name, value: (result) => propertyOf(structuredValue(result), name) }));
+}
+
+const values = new WeakMap<Result, { readonly value: unknown }>();
+
+/** undefined for a row without an answer that fits. */
+function structuredValue(result: Result): unknown {
+  if (result.status === "failed" || result.output.toolCalls !== undefined) return undefined;
+  let known = values.get(result);
+  if (known === undefined) {
+    const parsed = parseStructured(result.output.text, () => null);
+    known = { value: "value" in parsed ? parsed.value : undefined };
+    values.set(result, known);
+  }
+  return known.value;
+}
+
+function propertyOf(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
+    ? (value as Readonly<Record<string, unknown>>)[name]
+    : undefined;
+}
