@@ -159,7 +159,7 @@ export class Writer {
       }
       this.#options.onSettled(result, "event" in entry);
     }
-    this.#forgetting ??= this.#forgetAll();
+    if (this.#toForget.length > 0) this.#forgetting ??= this.#forgetAll();
   }
 
   /** A queue that cannot be reached keeps finished jobs; they are offered again and found to be settled. */
