@@ -13,3 +13,12 @@ export async function until(
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+/** A point that one side of a test reaches and the other waits for. */
+export function deferred(): { reached: Promise<void>; reach: () => void } {
+  let reach = (): void => {};
+  const reached = new Promise<void>((resolve) => {
+    reach = resolve;
+  });
+  return { reached, reach };
+}
