@@ -5,13 +5,18 @@ import { schemaValue } from "./schema-value.js";
 /** What shape the answer must have: none, any JSON object, or one that fits a schema. */
 export function askedSchema(request: ChatRequest): { schema: unknown } | "json_object" | null {
   const format = request.parameters["response_format"];
-  if (!isRecord(format)) return null;
-  if (format["type"] === "json_schema" && isRecord(format["json_schema"])) {
+  const type = isRecord(format) ? format["type"] : undefined;
+  if (isRecord(format) && type === "json_schema" && isRecord(format["json_schema"])) {
     return { schema: format["json_schema"]["schema"] };
   }
-  if (format["type"] !== "json_object") return null;
-  const schema = schemaInPrompt(request);
-  return schema === null ? "json_object" : { schema };
+  const schema = type === "json_object" || isAskedInWords(request) ? schemaInPrompt(request) : null;
+  if (schema !== null) return { schema };
+  return type === "json_object" ? "json_object" : null;
+}
+
+/** As of models that take no response format, or none while they think. */
+function isAskedInWords({ messages }: ChatRequest): boolean {
+  return messages.some(({ role, text }) => role === "system" && /\bJSON Schema\b/i.test(text));
 }
 
 /** `text` is what the model would say in plain words. */
