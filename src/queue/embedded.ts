@@ -3,10 +3,19 @@ import { join } from "node:path";
 import type { PGlite } from "@electric-sql/pglite";
 import { EventEmitter } from "node:events";
 import { UsageError } from "../errors.js";
+import { CompletionBatch, isCompletion, type QueryResult } from "./completion-batch.js";
 import { tryProcessLock, type ProcessLock } from "../process-lock.js";
 
 /** BullMQ's PostgreSQL backend keeps its tables in this schema. */
 const SCHEMA = "bullmq";
+/**
+ * BullMQ writes three events per job for readers of its event stream, a third of all work here. Nobody
+ * reads it in a database that one process holds.
+ */
+const NO_EVENTS = `
+  CREATE OR REPLACE FUNCTION ${SCHEMA}.publish_event(p_queue text, p_event text, p_data jsonb)
+  RETURNS bigint LANGUAGE plpgsql AS $$ BEGIN RETURN 0; END $$`;
+
 /** Runs that can be under way at once from one folder; each needs a database of its own. */
 const MAX_SLOTS = 32;
 
@@ -38,6 +47,7 @@ export async function openEmbeddedDatabase(
     if (fresh) await migrate(pool);
     else await migrateIfNeeded(pg, pool);
     await pg.exec(`SET search_path TO "${SCHEMA}"`);
+    await pg.exec(NO_EVENTS);
     return {
       pg,
       pool,
@@ -106,18 +116,21 @@ export class PgPool extends EventEmitter {
   /** BullMQ reads `keepAlive` to decide how long it may block; there is no socket that could drop. */
   readonly options = { keepAlive: true };
   readonly #pg: PGlite;
+  readonly #completions: CompletionBatch;
 
   constructor(pg: PGlite) {
     super();
     this.#pg = pg;
+    this.#completions = new CompletionBatch(pg);
   }
 
-  async query(text: string, params?: readonly unknown[]): Promise<{ rows: unknown[]; rowCount: number }> {
+  async query(text: string, params?: readonly unknown[]): Promise<QueryResult> {
     if (params === undefined) {
       const results = await this.#pg.exec(text);
       const last = results.at(-1);
       return { rows: last?.rows ?? [], rowCount: last?.affectedRows ?? 0 };
     }
+    if (isCompletion(text)) return await this.#completions.add(params);
     const result = await this.#pg.query(text, [...params]);
     return { rows: result.rows, rowCount: result.affectedRows ?? result.rows.length };
   }
@@ -147,7 +160,7 @@ class PgClient extends EventEmitter {
     this.#pool = pool;
   }
 
-  query(text: string, params?: readonly unknown[]): Promise<{ rows: unknown[]; rowCount: number }> {
+  query(text: string, params?: readonly unknown[]): Promise<QueryResult> {
     if (!this.#listening && /^\s*(--.*\s+)*LISTEN\b/i.test(text)) {
       this.#listening = true;
       this.#pg.onNotification(this.#unsubscribe);

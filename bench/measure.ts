@@ -1,0 +1,31 @@
+/** What one contestant prints: one JSON line on stdout. */
+export interface Measurement {
+  readonly rows: number;
+  readonly seconds: number;
+  readonly rowsPerSecond: number;
+  /** User and system CPU of this process alone. */
+  readonly cpuSecondsPer1000: number;
+  readonly peakMb: number;
+}
+
+/** About 1 KB of text, different for each row. */
+export function promptOf(row: number): string {
+  return `${row} ${"The quick brown fox jumps over the lazy dog near the river bank. ".repeat(15)}`;
+}
+
+/** Times the work and prints a Measurement. */
+export async function measure(rows: number, work: () => Promise<void>): Promise<void> {
+  const cpuBefore = process.cpuUsage();
+  const startedAt = performance.now();
+  await work();
+  const seconds = (performance.now() - startedAt) / 1000;
+  const cpu = process.cpuUsage(cpuBefore);
+  const measurement: Measurement = {
+    rows,
+    seconds,
+    rowsPerSecond: rows / seconds,
+    cpuSecondsPer1000: (cpu.user + cpu.system) / 1000 / rows,
+    peakMb: process.resourceUsage().maxRSS / 1024,
+  };
+  process.stdout.write(`${JSON.stringify(measurement)}\n`);
+}
