@@ -174,7 +174,10 @@ interface ResultBase {
   readonly attempts: number;
   /** How often a worker started this row; starts without a recorded end may have been billed. */
   readonly attemptsStarted: number;
-  /** Starts that have no recorded end (a worker died holding the call). */
+  /**
+   * Calls that may have been billed with no answer recorded: a worker died holding one, the connection
+   * broke, the answer did not come in time or could not be read.
+   */
   readonly possiblyBilled: number;
   /** Tokens that one call for this row cannot exceed; there when something was possibly billed. */
   readonly callBound?: CallBound;

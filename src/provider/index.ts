@@ -1,4 +1,5 @@
 /** The provider layer: vendor protocols behind one interface, vendor knowledge as data. */
+export { callBound } from "./call-bound.js";
 export { checkRequest } from "./check-request.js";
 export type { RequestCheck } from "./check-request.js";
 export { createProvider } from "./create-provider.js";

@@ -46,8 +46,10 @@ export const queuePayloadSchema = z.object({
     messages: z.array(messageSchema).min(1),
     parameters: z.record(z.string(), z.unknown()),
   }),
-  /** Starts whose end is known: failed, throttled or handed back before the call. */
+  /** Starts whose end is known, and what it cost: failed, throttled or handed back before the call. */
   ended: z.int().min(0).optional(),
+  /** Starts that money is reserved for; absent: there is no budget. */
+  paidStarts: z.int().min(0).optional(),
   /** Tokens of billed attempts whose answers were not used. */
   priorUsages: z.array(usageSchema).optional(),
   /** A row whose text is called part by part. */
@@ -83,6 +85,7 @@ export interface QueuePayload {
   readonly requestDigest?: string;
   readonly request: ModelRequest;
   readonly ended?: number;
+  readonly paidStarts?: number;
   readonly priorUsages?: readonly Usage[];
   readonly translated?: TranslatedSoFar;
   readonly throttledSince?: number;

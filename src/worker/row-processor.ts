@@ -5,9 +5,15 @@ import { mapStrings, packText, parsePayload, type QueuePayload } from "../queue/
 import type { RowProcessor } from "../queue/run-queue.js";
 import type { Answer, Output, Result, RowError, Usage } from "../types.js";
 import { nextTranslationPart, withPart, type TranslationPart } from "./long-translation.js";
+import { boundField, mayHaveBeenBilled } from "./billing.js";
+import { budgetSpent, fundsFor, startsUsedUp } from "./funds.js";
 import type { Pacer, Permit } from "./pacer.js";
 import { retryDelayMs } from "./retry.js";
 import { structureError } from "./structured-answer.js";
+
+const OUT_OF_MEMORY_RETRY_MS = 500;
+/** Until a row is looked at again that a queue which lost data gave out twice. */
+const POSTPONED_MS = 2_000;
 
 export interface RowProcessorOptions {
   readonly provider: Provider;
@@ -19,6 +25,10 @@ export interface RowProcessorOptions {
   readonly limit: ReturnType<typeof pLimit>;
   /** Aborts calls in flight; their rows go back to the queue. */
   readonly signal: AbortSignal;
+  /** Aborts when no call is to begin any more; rows that wait for their turn go back to the queue. */
+  readonly leaving?: AbortSignal;
+  /** Whether another start of this row is under way in this process. */
+  readonly isBeingCalled?: (jobId: string) => boolean;
   /** Resolves when calls may start; false when this row must be left alone after all. */
   readonly mayStart?: (job: QueueJob, token: string) => Promise<boolean>;
   /** A failure that every row would share. No further row must be started. */
@@ -56,25 +66,36 @@ export function createRowProcessor(options: RowProcessorOptions): RowProcessor {
     const payload = parsePayload(job.data);
     if (payload === null) throw new UnrecoverableError("not a payload of this version");
     if (options.mayStart !== undefined && !(await options.mayStart(job, token))) throw new WaitingError();
+    if (options.isBeingCalled?.(job.id ?? "") === true) return await postpone(job, token, payload);
 
     const part = nextTranslationPart(payload);
     const request = part?.request ?? payload.request;
+    const funds = fundsFor(payload, job.attemptsStarted, options.attempts);
+    if (funds === "used_up") return failed(job, payload, startsUsedUp(payload), performance.now());
+    if (funds === "short") {
+      await options.onRunError(budgetSpent());
+      return await handBackUncalled(job, token, payload, null);
+    }
     let permit: Permit;
     try {
-      permit = await options.pacer.acquire(request, options.signal);
+      permit = await options.pacer.acquire(request, options.leaving ?? options.signal);
     } catch (error) {
       return await handBackUncalled(job, token, payload, error);
     }
     const startedAt = performance.now();
     let answer: Answer;
+    let isCalled = false;
     try {
-      answer = await options.limit(() =>
-        options.provider.call(request, { signal: options.signal, timeoutMs: options.timeoutMs }),
-      );
+      answer = await options.limit(() => {
+        options.leaving?.throwIfAborted();
+        isCalled = true;
+        return options.provider.call(request, { signal: options.signal, timeoutMs: options.timeoutMs });
+      });
       permit.succeeded(answer.usage);
     } catch (error) {
       if (!(error instanceof ProviderError)) {
         permit.failed(null);
+        if (!isCalled) return await handBackUncalled(job, token, payload, error);
         if (!options.signal.aborted) throw error; // a bug of ours: the row is retried and the error reported
         await job.moveToWait(token);
         throw new WaitingError();
@@ -84,7 +105,7 @@ export function createRowProcessor(options: RowProcessorOptions): RowProcessor {
     if (part !== null) return await afterPart(part, answer, job, token, payload, startedAt);
     const unfit = structureError(request, answer, payload.priorUsages?.length ?? 0);
     if (unfit === null) return succeeded(job, payload, answer, startedAt);
-    return await afterFailedAttempt(unfit, job, payload, startedAt, options, answer);
+    return await afterFailedAttempt(unfit, job, token, payload, startedAt, options, answer);
   };
 }
 
@@ -111,23 +132,33 @@ async function afterFailure(
     await job.moveToWait(token);
     throw new WaitingError();
   }
-  return await afterFailedAttempt(error, job, payload, startedAt, options);
+  return await afterFailedAttempt(error, job, token, payload, startedAt, options);
 }
 
 /** `answer`: what came, when it came and could not be used. */
 async function afterFailedAttempt(
   error: ProviderError,
   job: QueueJob,
+  token: string,
   payload: QueuePayload,
   startedAt: number,
   options: RowProcessorOptions,
   answer?: Answer,
 ): Promise<Result> {
-  const isLast = job.attemptsMade + 1 >= options.attempts;
+  const next = withEnded(payload, error);
+  const funds = fundsFor(next, job.attemptsStarted + 1, options.attempts);
+  const isLast = job.attemptsMade + 1 >= options.attempts || funds === "used_up";
   if (error.disposition === "row" || isLast) return failed(job, payload, error, startedAt, answer);
   options.onAttemptFailed?.(error);
-  await keep(job, withEnded(payload, error));
-  throw new RetryableAttempt(error, retryDelayMs(error, job.attemptsMade + 1));
+  await keep(job, next);
+  if (funds === "short") {
+    await options.onRunError(budgetSpent());
+    await job.moveToWait(token);
+    throw new WaitingError();
+  }
+  // A server that answered needs no rest.
+  const delayMs = answer === undefined ? retryDelayMs(error, job.attemptsMade + 1) : 1;
+  throw new RetryableAttempt(error, delayMs);
 }
 
 /** Keeps a part of a long translation; the row goes back to the queue for the next one until none is left. */
@@ -149,9 +180,27 @@ async function afterPart(
   throw new WaitingError();
 }
 
-/** Text that the queue cannot hold is packed; see `packText`. */
+/**
+ * Text that the queue cannot hold is packed; see `packText`. What an attempt cost must not be forgotten
+ * because the server has no room right now: it is asked until it has, or the job is gone.
+ */
 async function keep(job: QueueJob, payload: QueuePayload): Promise<void> {
-  await job.updateData(mapStrings(payload, packText));
+  for (;;) {
+    try {
+      await job.updateData(mapStrings(payload, packText));
+      return;
+    } catch (error) {
+      if (!(error as Error).message.includes("OOM ")) throw error;
+      await new Promise((resolve) => setTimeout(resolve, OUT_OF_MEMORY_RETRY_MS));
+    }
+  }
+}
+
+/** The row is being called in this process already: this start waits for what comes of that one. */
+async function postpone(job: QueueJob, token: string, payload: QueuePayload): Promise<never> {
+  await keep(job, { ...payload, ended: (payload.ended ?? 0) + 1 });
+  await job.moveToDelayed(Date.now() + POSTPONED_MS, token);
+  throw new DelayedError();
 }
 
 /** The row waited for its turn and was called back before it came: nothing was sent. */
@@ -167,7 +216,9 @@ async function handBackUncalled(
   throw new WaitingError();
 }
 
-function withEnded(payload: QueuePayload, { usage }: Pick<ProviderError, "usage">): QueuePayload {
+function withEnded(payload: QueuePayload, attempt: ProviderError | Answer): QueuePayload {
+  if (attempt instanceof ProviderError && mayHaveBeenBilled(attempt)) return payload; // counts as possibly billed
+  const { usage } = attempt;
   const ended = (payload.ended ?? 0) + 1;
   if (usage === null) return { ...payload, ended };
   return { ...payload, ended, priorUsages: [...(payload.priorUsages ?? []), usage] };
@@ -198,8 +249,9 @@ function failed(
     message: error.message,
     httpStatus: error.httpStatus,
   };
+  const isUnknown = mayHaveBeenBilled(error);
   return {
-    ...resultBase(job, payload, error.usage, error.requestId, startedAt),
+    ...resultBase(job, payload, error.usage, error.requestId, startedAt, isUnknown),
     status: "failed",
     error: rowError,
     ...(answer === undefined ? {} : { output: outputOf(answer) }),
@@ -212,7 +264,10 @@ function resultBase(
   usage: Usage | null,
   requestId: string | null,
   startedAt: number,
+  mayBeBilledUnknown = false,
 ) {
+  const endsKnown = (payload.ended ?? 0) + (mayBeBilledUnknown ? 0 : 1);
+  const possiblyBilled = Math.max(0, job.attemptsStarted - endsKnown);
   return {
     rowIndex: payload.rowIndex,
     customId: payload.customId,
@@ -220,7 +275,8 @@ function resultBase(
     preset: payload.preset,
     attempts: job.attemptsMade + 1 + (payload.translated?.parts ?? 0),
     attemptsStarted: job.attemptsStarted,
-    possiblyBilled: Math.max(0, job.attemptsStarted - (payload.ended ?? 0) - 1),
+    possiblyBilled,
+    ...boundField(payload, possiblyBilled),
     requestId,
     ...(payload.requestDigest === undefined ? {} : { requestDigest: payload.requestDigest }),
     usage,
@@ -241,6 +297,7 @@ export function gaveUpResult(
 ): Result {
   const { payload, attemptsStarted, failedReason } = job;
   const isLost = failedReason?.includes("stalled") ?? false;
+  const possiblyBilled = Math.max(0, attemptsStarted - (payload?.ended ?? 0));
   return {
     rowIndex,
     customId: payload?.customId ?? String(rowIndex),
@@ -248,7 +305,8 @@ export function gaveUpResult(
     preset: payload?.preset ?? null,
     attempts: 0,
     attemptsStarted,
-    possiblyBilled: Math.max(0, attemptsStarted - (payload?.ended ?? 0)),
+    possiblyBilled,
+    ...(payload === null ? {} : boundField(payload, possiblyBilled)),
     requestId: null,
     ...(payload?.requestDigest === undefined ? {} : { requestDigest: payload.requestDigest }),
     usage: null,
