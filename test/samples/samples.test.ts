@@ -39,6 +39,19 @@ describe("samples/documents.csv", () => {
   });
 });
 
+describe("samples/manual.csv", () => {
+  const rows = csvRows(strictUtf8(read("manual.csv")));
+  const terms = csvRows(strictUtf8(read("glossary-en-de.csv")));
+
+  it("holds 8 sections, most of them with terms of the glossary", () => {
+    expect(unique(rows.map((row) => row["section"]))).toBe(8);
+    const withTerms = rows.filter(({ text = "" }) =>
+      terms.some(({ source = "" }) => text.toLowerCase().includes(source.toLowerCase())),
+    );
+    expect(withTerms.length).toBeGreaterThanOrEqual(5);
+  });
+});
+
 describe("samples/products.csv", () => {
   const rows = csvRows(strictUtf8(read("products.csv")));
 
