@@ -17,6 +17,7 @@ import { writeResults, writeUsage, type ResultFiles } from "./finalise.js";
 import { answeredBy, openModelServer, type ModelServer } from "./model-server.js";
 import { payloadMaker } from "./row-payload.js";
 import type { RunRecord } from "./record.js";
+import type { RowSource } from "./row-source.js";
 import type { RunDirectory } from "./run-directory.js";
 import type { Session } from "./session.js";
 import { Watch } from "./watch.js";
@@ -49,6 +50,7 @@ export interface CarryOutOptions {
   readonly directory: RunDirectory;
   readonly record: RunRecord;
   readonly builder: RequestBuilder;
+  readonly source: RowSource;
   readonly simulate: SimulatorOptions | null;
   /** false: this process only coordinates. */
   readonly worker: boolean;
@@ -82,7 +84,7 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
       job,
       providerName: models.providerName,
       directory,
-      input: { description: record.input, options: job.input },
+      source: options.source,
       rows: record.rows,
       build: payloadMaker(options.builder, answeredBy(models)),
       totals,
@@ -105,7 +107,7 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
     watch.phase("writing");
     const finishedAt = new Date().toISOString();
     const isFinished = reason.kind === "finished";
-    const derived = isFinished ? await writeResults(record, index, directory.file) : null;
+    const derived = isFinished ? await writeResults(record, index, options.source, directory.file) : null;
     const usage = buildUsageReport(totals, {
       runId: record.runId,
       job: job.name,

@@ -1,9 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { HaltError } from "../errors.js";
-import { readRows, type InputDescription } from "../input/index.js";
 import type { InputRow } from "../input/row.js";
-import type { InputOptions, ResolvedJob } from "../job/resolved-job.js";
+import type { ResolvedJob } from "../job/resolved-job.js";
 import type { Log } from "../log.js";
 import { payloadCharacters, produce } from "../producer/producer.js";
 import { defaultWindow, Window } from "../producer/window.js";
@@ -24,11 +23,14 @@ import { pump, waitForRemoteRows } from "./pump.js";
 import { COORDINATOR_WORKER_PREFIX, recover, settleFinished } from "./recover.js";
 import { rejectedResult } from "./rejected-result.js";
 import { coordinateOnRedis, type RedisCoordination } from "./redis-coordination.js";
+import type { RowSource } from "./row-source.js";
 import type { RunDirectory } from "./run-directory.js";
 import { Stop, type StopReason } from "./stop.js";
 
 /** How long calls in flight may take when a run stops early. */
 const GRACE_MS = 30_000;
+/** How long a Redis may take to be told that a run has ended. */
+const TELL_MS = 10_000;
 
 export interface ExecutionOptions {
   readonly runId: string;
@@ -36,7 +38,7 @@ export interface ExecutionOptions {
   /** Under which workers look the model server up. */
   readonly providerName: string;
   readonly directory: RunDirectory;
-  readonly input: { readonly description: InputDescription; readonly options: InputOptions };
+  readonly source: RowSource;
   /** Rows of this run: those with a lower index. */
   readonly rows: number;
   readonly build: (row: InputRow) => QueuePayload | RowError | Promise<QueuePayload | RowError>;
@@ -63,6 +65,8 @@ export interface ExecutionView {
   readonly index: JournalIndex;
   readonly inFlight: number;
   readonly stopping: boolean;
+  /** This process calls the model itself. */
+  readonly callsModel: boolean;
   /** Workers in other processes; null on the embedded queue. */
   readonly remoteWorkers: { readonly serving: number; readonly refusals: readonly string[] } | null;
 }
@@ -129,8 +133,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
     writer = openWriter;
 
     await recover(runQueue, openWriter, true);
-    const reader = (): AsyncIterable<InputRow[]> =>
-      readRows(options.input.description, options.input.options, { signal: producing.signal });
+    const reader = (): AsyncIterable<readonly InputRow[]> => options.source({ signal: producing.signal });
     const producing = new AbortController();
     const enqueue = (payloads: readonly QueuePayload[]): Promise<void> =>
       runQueue.enqueue(payloads, job.attempts);
@@ -150,14 +153,15 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
           concurrency: job.concurrency,
         },
         log,
+        callsModel: options.local !== null,
+        isSettled: (rowIndex) => loaded.index.isSettled(rowIndex) || openWriter.holds(rowIndex),
         onHalt: (error) => stop.because({ kind: "halted", error }),
         onServerChanged: async () => {
           await recover(runQueue, openWriter, false);
           await enqueueAgain({
             queue: runQueue,
             rows: [...outstanding.keys()].filter((row) => !loaded.index.isSettled(row)),
-            readFrom: (rowIndex) =>
-              readRows(options.input.description, options.input.options, { afterRow: rowIndex - 1 }),
+            readFrom: (rowIndex) => options.source({ afterRow: rowIndex - 1 }),
             build: options.build,
             attempts: job.attempts,
           });
@@ -202,6 +206,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
       get inFlight() {
         return worker?.inFlight ?? 0;
       },
+      callsModel: worker !== null,
       get stopping() {
         return stop.decided !== null;
       },
@@ -244,23 +249,44 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
     producing.abort();
     window.close();
     worker?.pause();
-    if (reason.kind !== "finished") await live?.pauseEverywhere();
+    // A Redis that does not answer must not keep a run from ending: what is not told to it now, a resume tells.
+    const orGiveUp = async (work: Promise<unknown> | undefined): Promise<void> => {
+      const isDone = await endsWithin(work ?? Promise.resolve(), server.kind === "redis" ? TELL_MS : null);
+      if (!isDone) log.warn({ runId }, "Redis does not answer; going on without it");
+    };
+    if (reason.kind !== "finished") await orGiveUp(live?.pauseEverywhere());
     await worker?.stop(GRACE_MS);
     if (live !== null && reason.kind !== "finished")
-      await waitForRemoteRows(live, runQueue, openWriter, GRACE_MS);
-    await pumping;
-    await settleFinished(runQueue, openWriter, false).catch((error: unknown) => {
-      log.warn({ runId, error: String(error) }, "The queue could not be emptied; a resume will do it");
-    });
-    await openWriter.drain();
-    await produced;
-    await live?.end(reason.kind === "finished");
-    if (reason.kind === "finished") await runQueue.destroy();
+      await endsWithin(waitForRemoteRows(live, runQueue, openWriter, GRACE_MS), GRACE_MS + TELL_MS);
+    await orGiveUp(pumping);
+    await orGiveUp(
+      settleFinished(runQueue, openWriter).catch((error: unknown) => {
+        log.warn({ runId, error: String(error) }, "The queue could not be emptied; a resume will do it");
+      }),
+    );
+    await orGiveUp(openWriter.drain());
+    await orGiveUp(produced);
+    await orGiveUp(live?.end(reason.kind === "finished"));
+    if (reason.kind === "finished") await orGiveUp(runQueue.destroy());
     if (reason.kind === "failed") throw reason.error;
     return { reason, index: loaded.index };
   } finally {
     await writer?.close();
-    await queue?.close().catch(() => {});
+    await endsWithin(queue?.close().catch(() => {}) ?? Promise.resolve(), TELL_MS);
     await server.close();
+  }
+}
+
+/** Whether `work` ended in time; `null` waits for as long as it takes. Its failure is thrown. */
+async function endsWithin(work: Promise<unknown>, ms: number | null): Promise<boolean> {
+  if (ms === null) return await work.then(() => true);
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  try {
+    return await Promise.race([work.then(() => true as const), timeout]);
+  } finally {
+    clearTimeout(timer);
   }
 }

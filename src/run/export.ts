@@ -5,6 +5,7 @@ import type { OutputOptions } from "../job/resolved-job.js";
 import { JournalIndex } from "../writer/journal-index.js";
 import { loadJournal } from "../writer/journal-load.js";
 import { writeResults, type ResultFiles } from "./finalise.js";
+import { rowsOfFile } from "./row-source.js";
 import { findRun, readRunRecord } from "./run-directory.js";
 
 export interface ExportOptions {
@@ -40,6 +41,11 @@ export async function exportRun(
   const job = { ...record.job, output: { ...record.job.output, ...options.output } };
   const target = options.to === undefined ? directory : resolve(options.to);
   const file = (name: string): string => join(name === "journal.jsonl" ? directory : target, name);
-  const { files } = await writeResults({ ...record, job }, index, file);
+  const { files } = await writeResults(
+    { ...record, job },
+    index,
+    rowsOfFile(record.input, record.job.input),
+    file,
+  );
   return { files };
 }

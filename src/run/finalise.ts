@@ -1,11 +1,11 @@
 import { rm } from "node:fs/promises";
-import { readRows } from "../input/index.js";
 import type { UsageReport } from "../usage/index.js";
 import { writeFileAtomically } from "../writer/atomic-file.js";
 import type { JournalIndex } from "../writer/journal-index.js";
 import { writeResultFiles } from "../writer/results.js";
 import { answerColumns } from "./answer-columns.js";
 import type { RunRecord } from "./record.js";
+import type { RowSource } from "./row-source.js";
 
 /** Where a run's derived files are. */
 export interface ResultFiles {
@@ -19,6 +19,7 @@ export interface ResultFiles {
 export async function writeResults(
   record: RunRecord,
   index: JournalIndex,
+  source: RowSource,
   file: (name: string) => string,
 ): Promise<{ files: Pick<ResultFiles, "results" | "errors">; truncated: number }> {
   const { job, input } = record;
@@ -27,7 +28,7 @@ export async function writeResults(
   const { failed, truncated } = await writeResultFiles({
     journalPath: file("journal.jsonl"),
     index,
-    batches: readRows(input, job.input),
+    batches: source(),
     endRow: record.rows,
     columns: input.columns,
     answers: answerColumns(job),

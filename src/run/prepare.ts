@@ -9,6 +9,7 @@ import type { ModelRequest } from "../types.js";
 import { answerColumns } from "./answer-columns.js";
 import { LocalImageCheck } from "./local-images.js";
 import { requestMaker } from "./row-payload.js";
+import { RowKeeper } from "./row-source.js";
 
 /** What is known once every row has been looked at and nothing has been called. */
 export interface PreparedInput {
@@ -16,6 +17,8 @@ export interface PreparedInput {
   /** Rows of this run: all, or the first `limit`. */
   readonly rows: number;
   readonly builder: RequestBuilder;
+  /** The input's rows, when they are few enough to keep; else null. */
+  readonly keptRows: readonly InputRow[] | null;
   readonly warnings: readonly string[];
 }
 
@@ -37,6 +40,7 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
   const warnings = new Set<string>();
   const build = requestMaker(builder);
   const images = new LocalImageCheck();
+  const keeper = new RowKeeper();
   if (job.output.schema !== undefined) compileSchema(job.output.schema);
   let checkedColumns = false;
   const onRow = (row: InputRow): void | Promise<void> => {
@@ -69,6 +73,7 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
   };
   const summary = await scanInput(job.input, {
     onRow: (row) => {
+      keeper.add(row);
       if (!checkedColumns && job.prompt !== null) {
         checkedColumns = true;
         refuseMissingColumns(job, Object.keys(row.values), row);
@@ -81,7 +86,7 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
   refuseColumnClash(job, summary.columns);
   for (const warning of builder.warnings) warnings.add(warning);
   const rows = options.limit === null ? summary.rows : Math.min(summary.rows, options.limit);
-  return { summary, rows, builder, warnings: [...warnings] };
+  return { summary, rows, builder, keptRows: keeper.rows, warnings: [...warnings] };
 }
 
 function requestRefused(job: ResolvedJob, row: InputRow, problems: readonly string[]): UsageError {

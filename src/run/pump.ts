@@ -21,7 +21,7 @@ export async function pump(
   while (stop.decided === null) {
     let seen = 0;
     try {
-      seen = await settleFinished(queue, writer, false);
+      seen = await settleFinished(queue, writer);
       await queue.compact();
     } catch (error) {
       log.warn({ error: String(error) }, "The queue does not answer");
@@ -41,7 +41,7 @@ export async function waitForRemoteRows(
   const deadline = performance.now() + graceMs;
   while (performance.now() < deadline && live.workers().length > 0) {
     if ((await live.activeRows().catch(() => 0)) === 0) return;
-    await settleFinished(queue, writer, false).catch(() => 0);
+    await settleFinished(queue, writer).catch(() => 0);
     await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
   }
 }

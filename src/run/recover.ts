@@ -21,34 +21,44 @@ function resultOfFinished(job: FinishedJob): Result {
  * held are given back at once instead of waiting for their locks to expire.
  */
 export async function recover(queue: RunQueue, writer: Writer, ownDeadLocks: boolean): Promise<void> {
-  await settleFinished(queue, writer, true);
+  await settleFinished(queue, writer);
   const pending = await queue.pending();
   const settled = pending.filter(({ jobId }) => writer.index.isSettled(rowIndexOfJobId(jobId)));
   for (let start = 0; start < settled.length; start += BATCH) {
     await queue.drop(settled.slice(start, start + BATCH).map(({ jobId }) => jobId));
   }
   if (!ownDeadLocks) return;
-  for (const { jobId, lockToken } of pending) {
-    const isDead = lockToken !== null && lockToken.startsWith(COORDINATOR_WORKER_PREFIX);
-    if (isDead && !writer.index.isSettled(rowIndexOfJobId(jobId))) await queue.handBack(jobId, lockToken);
+  await handBackRowsOf(COORDINATOR_WORKER_PREFIX, queue, (rowIndex) => writer.index.isSettled(rowIndex));
+}
+
+/** Gives the rows of dead workers to others. Their lock tokens begin with `prefix`. Returns how many rows. */
+export async function handBackRowsOf(
+  prefix: string,
+  queue: RunQueue,
+  isSettled: (rowIndex: number) => boolean,
+): Promise<number> {
+  let rows = 0;
+  for (const { jobId, lockToken } of await queue.pending()) {
+    if (lockToken === null || !lockToken.startsWith(prefix)) continue;
+    if (isSettled(rowIndexOfJobId(jobId))) await queue.drop([jobId]);
+    else await queue.handBack(jobId, lockToken);
+    rows++;
   }
+  return rows;
 }
 
 /**
  * Settles everything that the queue holds as finished, until there is no more. Returns how many results it
- * saw. `again`: the journal may have them already, from a process that died before the queue forgot them.
+ * saw. The journal may have some already: from a process that died before the queue forgot them, or because
+ * the queue server lost that it had forgotten them.
  */
-export async function settleFinished(queue: RunQueue, writer: Writer, again: boolean): Promise<number> {
+export async function settleFinished(queue: RunQueue, writer: Writer): Promise<number> {
   for (let count = 0; ;) {
     const jobs = await queue.finished(BATCH, (jobId) => writer.holds(rowIndexOfJobId(jobId)));
     const strays = await queue.strays();
-    for (const job of jobs) {
-      if (again) await writer.settleAgain(resultOfFinished(job));
-      else writer.settle(resultOfFinished(job));
-    }
+    for (const job of jobs) await writer.settleAgain(resultOfFinished(job), false);
     for (const { result } of strays) {
-      if (again) await writer.settleAgain(result);
-      else writer.settleStray(result);
+      if (result !== null) await writer.settleAgain(result, true);
     }
     count += jobs.length + strays.length;
     if (jobs.length + strays.length > 0) await writer.drain();

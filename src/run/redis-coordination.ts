@@ -1,9 +1,14 @@
+import { randomUUID } from "node:crypto";
 import { HaltError } from "../errors.js";
 import type { Log } from "../log.js";
 import type { RedisQueueServer, RedisRunQueue } from "../queue/redis-queue.js";
 import { RunRegistry, type RunTicket, type WorkerReport } from "../queue/registry.js";
+import { handBackRowsOf } from "./recover.js";
+import { WorkerWatch } from "./worker-watch.js";
 
 const HEARTBEAT_MS = 2_000;
+/** How long workers may take to find a run before their absence is said. */
+const PATIENCE_MS = 3_000;
 
 export interface RedisCoordinationOptions {
   readonly server: RedisQueueServer;
@@ -14,6 +19,9 @@ export interface RedisCoordinationOptions {
   readonly onHalt: (error: HaltError) => void;
   /** The server lost data or was started again: queue and journal must be brought together. */
   readonly onServerChanged: () => Promise<void>;
+  readonly isSettled: (rowIndex: number) => boolean;
+  /** This process calls the model itself: it can do without workers. */
+  readonly callsModel: boolean;
 }
 
 /** A coordinator's part in the life of a run that other machines serve too. */
@@ -31,21 +39,23 @@ export interface RedisCoordination {
 
 /**
  * Announces a run to the workers of a Redis and keeps watching it: halts that a worker declares, workers
- * that come and go, a server that comes back with other contents.
+ * that come, go and die, a server that comes back with other contents.
  *
  * Call it when queue and journal agree: from here on, workers may start rows.
  */
 export async function coordinateOnRedis(options: RedisCoordinationOptions): Promise<RedisCoordination> {
-  const { queue, ticket, log } = options;
-  const registry = new RunRegistry(options.server.redis);
+  const { queue, ticket, log, server } = options;
+  const registry = new RunRegistry(server.redis);
   const { runId } = ticket;
-  let workers: WorkerReport[] = [];
+  const watch = new WorkerWatch();
   const ending = new AbortController();
+  let epoch = "";
 
   const openForWorkers = async (): Promise<void> => {
     await queue.queue.setGlobalConcurrency(ticket.concurrency);
     await registry.announce(ticket);
-    await registry.setEpoch(runId, await registry.serverId());
+    epoch = `${await registry.serverId()} ${randomUUID()}`;
+    await registry.setEpoch(runId, epoch);
   };
   await registry.clearHalt(runId);
   await queue.queue.resume();
@@ -54,28 +64,81 @@ export async function coordinateOnRedis(options: RedisCoordinationOptions): Prom
   const beat = async (): Promise<void> => {
     const halt = await registry.halted(runId);
     if (halt !== null) options.onHalt(new HaltError(halt.message, { code: halt.code, hint: halt.hint }));
-    const [serverId, epoch] = await Promise.all([registry.serverId(), registry.epoch(runId)]);
-    if (serverId !== epoch) {
-      log.warn({ runId }, "Redis was started again or lost data: checking the queue against the journal");
-      await options.onServerChanged();
-      await openForWorkers();
+    const [serverId, known] = await Promise.all([registry.serverId(), registry.epoch(runId)]);
+    if (ending.signal.aborted) return;
+    // Its epoch may just have run out, when this process was blocked for long.
+    if (!epoch.startsWith(`${serverId} `) || (known !== null && known !== epoch)) {
+      log.warn({ runId }, "Redis was started again: checking the queue against the journal");
+      await reopen();
+    } else if (known === null && !(await registry.isAnnounced(runId))) {
+      log.warn({ runId }, "Redis lost its data: checking the queue against the journal");
+      await reopen();
     } else {
-      await registry.setEpoch(runId, serverId);
+      await registry.setEpoch(runId, epoch);
     }
-    workers = await registry.workers(runId, Date.now());
+    watch.look(await registry.workers(runId), performance.now());
+    await handBackDeadRows();
+    tellWorkers();
   };
+  const reopen = async (): Promise<void> => {
+    await options.onServerChanged();
+    if (!ending.signal.aborted) await openForWorkers();
+    watch.reset(performance.now());
+  };
+  const handBackDeadRows = async (): Promise<void> => {
+    const now = performance.now();
+    const connections = watch.hasSuspects(now) ? await registry.connectionNames() : null;
+    for (const { workerId } of watch.dead(now, connections)) {
+      const rows = await handBackRowsOf(`${workerId}/`, queue, options.isSettled);
+      await registry.forgetWorker(runId, workerId);
+      log.warn({ runId, workerId, rows }, "A worker died; its rows go to others");
+    }
+  };
+
+  let told = "";
+  const startedAt = performance.now();
+  const tellWorkers = (): void => {
+    const there = watch.there(performance.now());
+    const refusals = [...new Set(there.flatMap(({ refusal }) => refusal ?? []))];
+    const serving = there.filter(({ refusal }) => refusal === null).length;
+    const state = `${serving} ${refusals.join("; ")}`;
+    if (state === told) return;
+    if (serving > 0) log.info({ runId, workers: serving }, "Workers serve the run");
+    else if (options.callsModel || performance.now() - startedAt < PATIENCE_MS) return;
+    else if (refusals.length > 0) log.warn({ runId, refusals }, "No worker can serve this run");
+    else log.warn({ runId }, "No worker serves this run; start one: promptmill worker --queue …");
+    told = state;
+  };
+
+  let wake: () => void = () => {};
+  const onReady = (): void => wake();
+  server.redis.on("ready", onReady);
   const beating = (async () => {
+    let isLost = false;
     while (!ending.signal.aborted) {
-      await beat().catch((error: unknown) =>
-        log.warn({ runId, error: String(error) }, "Redis does not answer"),
-      );
-      await new Promise((resolve) => setTimeout(resolve, ending.signal.aborted ? 0 : HEARTBEAT_MS).unref());
+      try {
+        await beat();
+        if (isLost) log.info({ runId }, "Redis answers again");
+        isLost = false;
+      } catch (error) {
+        if (!isLost) log.warn({ runId, error: String(error) }, "Redis does not answer");
+        isLost = true;
+        watch.reset(performance.now());
+      }
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, HEARTBEAT_MS);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        if (ending.signal.aborted) wake();
+      });
     }
   })();
 
   return {
     registry,
-    workers: () => workers,
+    workers: () => watch.there(performance.now()),
     pauseEverywhere: () => queue.queue.pause(),
     halt: async (error) => {
       await queue.queue.pause();
@@ -84,7 +147,9 @@ export async function coordinateOnRedis(options: RedisCoordinationOptions): Prom
     activeRows: () => queue.queue.getActiveCount(),
     end: async (forever) => {
       ending.abort();
-      void beating;
+      server.redis.off("ready", onReady);
+      wake();
+      await beating; // or it would announce the run once more
       await registry.withdraw(runId, forever);
     },
   };

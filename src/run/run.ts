@@ -13,6 +13,7 @@ import { prepareInput } from "./prepare.js";
 import { changedJob } from "./changed-job.js";
 import type { RunRecord } from "./record.js";
 import { createRunDirectory, findRun, lockRunDirectory, type RunDirectory } from "./run-directory.js";
+import { rowsInMemory, rowsOfFile } from "./row-source.js";
 import { newRunId } from "./run-id.js";
 import { takeBack, type RetrySelection } from "./retry.js";
 import { openSession, type Session, type SessionOptions } from "./session.js";
@@ -88,6 +89,10 @@ export async function run(options: RunOptions): Promise<RunSummary> {
         directory,
         record,
         builder: prepared.builder,
+        source:
+          prepared.keptRows === null
+            ? rowsOfFile(record.input, record.job.input)
+            : rowsInMemory(prepared.keptRows),
         simulate,
         worker: options.worker ?? true,
         warnings: [...warnings, ...prepared.warnings],
@@ -161,6 +166,7 @@ async function goOn(
       versions: { promptmill: packageVersion(), node: process.version },
     },
     builder: compileRequests(record.job),
+    source: rowsOfFile(record.input, record.job.input),
     simulate: record.simulated ? (options.simulate ?? {}) : null,
     worker: options.worker ?? true,
     warnings: [],

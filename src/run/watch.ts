@@ -91,8 +91,9 @@ export class Watch {
 
   #holder(view: ExecutionView): string | null {
     const remote = view.remoteWorkers;
-    if (remote !== null && remote.serving === 0 && view.inFlight === 0) {
+    if (remote !== null && remote.serving === 0 && !view.callsModel && !view.stopping) {
       if (remote.refusals.length > 0) return `no worker can serve this run: ${remote.refusals.join("; ")}`;
+      return "waiting for a worker";
     }
     return this.#heldBackBy();
   }

@@ -1,0 +1,52 @@
+import { readRows, type InputDescription } from "../input/index.js";
+import type { InputRow } from "../input/row.js";
+import type { InputOptions } from "../job/resolved-job.js";
+
+/** Characters of cells that may be kept: what a small input has, and little beside a process's own size. */
+const MAX_CHARACTERS = 24_000_000;
+const BATCH_ROWS = 500;
+
+/** Reads a run's rows, in order, as often as they are needed. */
+export type RowSource = (options?: {
+  /** Rows up to this index are passed over, as cheaply as possible. */
+  readonly afterRow?: number;
+  readonly signal?: AbortSignal;
+}) => AsyncIterable<readonly InputRow[]>;
+
+/** Rows of an input file, read anew each time. */
+export function rowsOfFile(description: InputDescription, options: InputOptions): RowSource {
+  return (hooks = {}) => readRows(description, options, hooks);
+}
+
+/** Rows that are in memory already. */
+export function rowsInMemory(rows: readonly InputRow[]): RowSource {
+  return async function* ({ afterRow = -1, signal } = {}) {
+    for (let start = afterRow + 1; start < rows.length && signal?.aborted !== true; start += BATCH_ROWS) {
+      yield rows.slice(start, start + BATCH_ROWS);
+    }
+  };
+}
+
+/**
+ * Keeps rows of an input while it is small, so that making requests and results of it need not parse it
+ * again: for CSV, parsing is the dearest step of a fast run. A large input is not kept at all.
+ */
+export class RowKeeper {
+  #rows: InputRow[] | null = [];
+  #characters = 0;
+
+  add(row: InputRow): void {
+    if (this.#rows === null) return;
+    this.#rows.push(row);
+    for (const key in row.values) {
+      const value = row.values[key];
+      this.#characters += typeof value === "string" ? value.length + 16 : 256;
+    }
+    if (this.#characters > MAX_CHARACTERS) this.#rows = null;
+  }
+
+  /** All rows, or null when there were too many to keep. */
+  get rows(): readonly InputRow[] | null {
+    return this.#rows;
+  }
+}
