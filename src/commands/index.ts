@@ -9,11 +9,13 @@ import { registerRun } from "./run.js";
 import { registerSimulator } from "./simulator.js";
 import { registerStatus } from "./status.js";
 import { registerValidate } from "./validate.js";
+import { registerWorker } from "./worker.js";
 
 /** Adds every verb. What a verb needs is loaded when it is called, so that starting stays fast. */
 export function registerCommands(program: Command): void {
   for (const register of [
     registerRun,
+    registerWorker,
     registerResume,
     registerRetry,
     registerExport,

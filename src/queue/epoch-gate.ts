@@ -18,6 +18,7 @@ export class EpochGate {
   readonly #registry: RunRegistry;
   readonly #runId: string;
   readonly #signal: AbortSignal;
+  readonly #aborted: Promise<void>;
   readonly #holdsLock: (jobId: string, token: string) => Promise<boolean>;
   readonly #onClose = (): void => {
     this.#open = false;
@@ -37,6 +38,9 @@ export class EpochGate {
     this.#runId = runId;
     this.#holdsLock = holdsLock;
     this.#signal = signal;
+    this.#aborted = new Promise((resolve) => {
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
     redis.on("close", this.#onClose);
   }
 
@@ -47,7 +51,7 @@ export class EpochGate {
     this.#asking ??= this.#waitUntilChecked().finally(() => {
       this.#asking = null;
     });
-    await this.#asking;
+    await Promise.race([this.#asking, this.#aborted]);
     if (this.#signal.aborted) return true; // the row is handed back by the usual way
     return await this.#holdsLock(jobId, token);
   }
@@ -62,7 +66,7 @@ export class EpochGate {
         this.#registry.serverId(),
         this.#registry.epoch(this.#runId),
       ]);
-      if (serverId === epoch) {
+      if (epoch?.startsWith(`${serverId} `) === true) {
         this.#open = true;
         return;
       }

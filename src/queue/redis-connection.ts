@@ -12,8 +12,13 @@ const MAX_RECONNECT_DELAY_MS = 2_000;
  *
  * UsageError when nobody answers, the password is wrong or the server is too old.
  */
-export async function connectRedis(url: string, warn: (message: string) => void = () => {}): Promise<Redis> {
+export async function connectRedis(
+  url: string,
+  warn: (message: string) => void = () => {},
+  connectionName?: string,
+): Promise<Redis> {
   const redis = new Redis(url, {
+    ...(connectionName === undefined ? {} : { connectionName }),
     lazyConnect: true,
     maxRetriesPerRequest: null,
     connectTimeout: CONNECT_TIMEOUT_MS,

@@ -4,7 +4,7 @@ import type { Result } from "../types.js";
 import { displayQueueUrl, queueJobId, queueName } from "./names.js";
 import { mapStrings, packText, parsePayload, unpackText, type QueuePayload } from "./payload.js";
 import { connectRedis } from "./redis-connection.js";
-import { RowWorker } from "./row-worker.js";
+import { isGone, RowWorker } from "./row-worker.js";
 import type {
   FinishedJob,
   PendingJob,
@@ -18,6 +18,7 @@ import type {
 const KEY_PREFIX = "bull";
 /** Nobody reads BullMQ's event stream here, and each event of a finished job carries its whole result. */
 const MAX_EVENTS = 10;
+const CLOSE_MS = 2_000;
 
 /** Redis' view of one run's queue: BullMQ's keys, and ours beside them. */
 function keysOf(runId: string) {
@@ -39,14 +40,15 @@ for i = 2, #ARGV do
 end
 return out`;
 
-/** Drops jobs in whatever state they are. Plain jobs only: no parents, no deduplication. */
+/**
+ * Drops jobs in whatever state they are: also one that is to be forgotten as finished may be waiting again,
+ * on a server that lost its last second. Plain jobs only: no parents, no deduplication.
+ */
 const DROP_JOBS = `
 local p = ARGV[1]
-for i = 3, #ARGV do
+for i = 2, #ARGV do
   local id = ARGV[i]
-  redis.call('ZREM', p .. 'completed', id)
-  redis.call('ZREM', p .. 'failed', id)
-  if ARGV[2] == 'any' then
+  if redis.call('ZREM', p .. 'completed', id) + redis.call('ZREM', p .. 'failed', id) == 0 then
     redis.call('ZREM', p .. 'delayed', id)
     redis.call('LREM', p .. 'wait', 0, id)
     redis.call('LREM', p .. 'paused', 0, id)
@@ -57,31 +59,64 @@ for i = 3, #ARGV do
   redis.call('UNLINK', p .. id)
 end`;
 
+/**
+ * Renews locks by PEXPIRE, which a server out of memory takes as well. A lock that ran out while nobody else
+ * started the row (a server frozen for a minute) is taken again. ARGV: key prefix, milliseconds, then id and
+ * token of each.
+ */
+const RENEW_LOCKS = `
+local p = ARGV[1]
+for i = 3, #ARGV, 2 do
+  local lock = p .. ARGV[i] .. ':lock'
+  local holder = redis.call('GET', lock)
+  if holder == ARGV[i + 1] then
+    redis.call('PEXPIRE', lock, ARGV[2])
+    redis.call('SREM', p .. 'stalled', ARGV[i])
+  elseif not holder and redis.call('LPOS', p .. 'active', ARGV[i]) then
+    redis.pcall('SET', lock, ARGV[i + 1], 'PX', ARGV[2])
+    redis.pcall('SREM', p .. 'stalled', ARGV[i])
+  end
+end`;
+
 type Command = (keys: number, ...args: (string | number)[]) => Promise<unknown>;
-type RedisWithCommands = Redis & { promptmillReadJobs: Command; promptmillDropJobs: Command };
+type RedisWithCommands = Redis &
+  Record<"promptmillReadJobs" | "promptmillDropJobs" | "promptmillRenewLocks", Command>;
 
 export interface RedisQueueServer extends QueueServer {
   readonly kind: "redis";
   readonly redis: Redis;
   openRunQueue(runId: string): RedisRunQueue;
+  /** Under which name the server knows this connection; null when it has none, or must not be asked. */
+  connectionName(): Promise<string | null>;
 }
 
 /** Connects to Redis. Every run queue of this server shares the connection; workers add blocking ones. */
 export async function openRedisQueueServer(
   url: string,
   warn?: (message: string) => void,
+  connectionName?: string,
 ): Promise<RedisQueueServer> {
-  const redis = (await connectRedis(url, warn)) as RedisWithCommands;
+  const redis = (await connectRedis(url, warn, connectionName)) as RedisWithCommands;
   redis.defineCommand("promptmillReadJobs", { lua: READ_JOBS });
   redis.defineCommand("promptmillDropJobs", { lua: DROP_JOBS });
+  redis.defineCommand("promptmillRenewLocks", { lua: RENEW_LOCKS });
   return {
     kind: "redis",
     displayUrl: displayQueueUrl(url),
     directory: null,
     redis,
     openRunQueue: (runId) => new RedisRunQueue(runId, redis),
+    connectionName: async () => {
+      const name = await redis.client("GETNAME").catch(() => null);
+      return name === connectionName ? (connectionName ?? null) : null;
+    },
     close: async () => {
-      await redis.quit().catch(() => redis.disconnect());
+      // A server that is not there is not waited for.
+      const patience = new Promise((resolve) =>
+        setTimeout(resolve, redis.status === "ready" ? CLOSE_MS : 0).unref(),
+      );
+      await Promise.race([redis.quit().catch(() => {}), patience]);
+      redis.disconnect();
     },
   };
 }
@@ -141,20 +176,19 @@ export class RedisRunQueue implements RunQueue {
       .filter(([, value, data]) => value !== null || data !== null)
       .map(([jobId, value, data, starts, failedReason]) => ({
         jobId,
-        result:
-          value === null ? null : (mapStrings(JSON.parse(value) as unknown, unpackText) as Result | null),
-        payload: data === null ? null : parsePayload(mapStrings(JSON.parse(data) as unknown, unpackText)),
+        result: value === null ? null : parseResult(value),
+        payload: data === null ? null : parsePayload(mapStrings(parseJson(data), unpackText)),
         attemptsStarted: Number(starts ?? 0),
         failedReason,
       }));
   }
 
   async forget(jobIds: readonly string[]): Promise<void> {
-    if (jobIds.length > 0) await this.#redis.promptmillDropJobs(0, this.#base, "finished", ...jobIds);
+    if (jobIds.length > 0) await this.#redis.promptmillDropJobs(0, this.#base, ...jobIds);
   }
 
   async drop(jobIds: readonly string[]): Promise<void> {
-    if (jobIds.length > 0) await this.#redis.promptmillDropJobs(0, this.#base, "any", ...jobIds);
+    await this.forget(jobIds);
   }
 
   async pending(): Promise<PendingJob[]> {
@@ -181,7 +215,9 @@ export class RedisRunQueue implements RunQueue {
 
   async handBack(jobId: string, lockToken: string): Promise<void> {
     const job = await this.queue.getJob(jobId);
-    await job?.moveToWait(lockToken);
+    await job?.moveToWait(lockToken).catch((error: unknown) => {
+      if (!isGone(error)) throw error; // meanwhile the lock ran out, or the row ended
+    });
   }
 
   /** Whether a started job is still this worker's. */
@@ -190,7 +226,7 @@ export class RedisRunQueue implements RunQueue {
   }
 
   createWorker(processor: RowProcessor, options: RowWorkerOptions): RowWorker {
-    return new RowWorker(
+    const worker = new RowWorker(
       queueName(this.runId),
       async (job, token) => {
         job.data = mapStrings(job.data as unknown, unpackText);
@@ -198,12 +234,22 @@ export class RedisRunQueue implements RunQueue {
       },
       options,
       { connection: this.#redis, prefix: KEY_PREFIX, name: options.id, skipVersionCheck: true },
+      undefined,
+      async (locks, lockMs) => {
+        if (this.#redis.status !== "ready") throw new Error("not connected"); // or it would be sent much later
+        const pairs = locks.flatMap(({ jobId, token }) => [jobId, token]);
+        await this.#redis.promptmillRenewLocks(0, this.#base, lockMs, ...pairs);
+      },
     );
+    const renew = (): void => void worker.locks.renewNow();
+    this.#redis.on("ready", renew);
+    worker.on("closed", () => this.#redis.off("ready", renew));
+    return worker;
   }
 
   async strays(): Promise<StrayResult[]> {
     const lines = await this.#redis.lrange(this.#straysKey, 0, 499);
-    return lines.map((raw) => ({ raw, result: JSON.parse(raw) as Result }));
+    return lines.map((raw) => ({ raw, result: parseResult(raw) }));
   }
 
   async forgetStrays(strays: readonly StrayResult[]): Promise<void> {
@@ -212,7 +258,7 @@ export class RedisRunQueue implements RunQueue {
 
   /** For a worker on another machine: leaves a result where the coordinator finds it. */
   async pushStray(result: Result): Promise<void> {
-    await this.#redis.rpush(this.#straysKey, JSON.stringify(result));
+    await this.#redis.rpush(this.#straysKey, JSON.stringify(mapStrings(result, packText)));
   }
 
   async destroy(): Promise<void> {
@@ -226,5 +272,20 @@ export class RedisRunQueue implements RunQueue {
 
   async close(): Promise<void> {
     await this.queue.close();
+  }
+}
+
+/** null: not what a worker writes. */
+function parseResult(text: string): Result | null {
+  const value = mapStrings(parseJson(text), unpackText) as Partial<Result> | null;
+  if (value === null || typeof value !== "object" || !Number.isInteger(value.rowIndex)) return null;
+  return value.status === "succeeded" || value.status === "failed" ? (value as Result) : null;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return null;
   }
 }

@@ -1,9 +1,10 @@
 import type { Redis } from "ioredis";
 import { z } from "zod";
+import type { ProcessIdentity } from "../process-identity.js";
 import { PAYLOAD_VERSION } from "./payload.js";
 
-/** How long a worker counts as there after its last sign of life. */
-const WORKER_TTL_MS = 10_000;
+/** Reports of a run that nobody looks after vanish in the end. */
+const REPORTS_TTL_MS = 24 * 60 * 60 * 1000;
 
 /** How long a coordinator's word on the state of the queue holds without being repeated. */
 const EPOCH_TTL_MS = 15_000;
@@ -42,20 +43,34 @@ export interface Halt {
   readonly hint?: string | undefined;
 }
 
+/** A worker's sign of life. `beat` changes with each, so that clocks need not agree. */
 export interface WorkerReport {
   readonly workerId: string;
   /** null: it serves the run; else why it cannot. */
   readonly refusal: string | null;
   readonly concurrency: number;
-  readonly seenAt: number;
+  readonly beat: number;
+  /** Name of its connection in the server's CLIENT LIST; null: not to be found there. */
+  readonly connectionName: string | null;
+  /** Lets a coordinator on the same machine see whether it lives; null where that cannot be told. */
+  readonly process: ProcessIdentity | null;
 }
+
+const workerReportSchema = z.object({
+  workerId: z.string().min(1),
+  refusal: z.string().nullable(),
+  concurrency: z.number(),
+  beat: z.number(),
+  connectionName: z.string().nullable(),
+  process: z.object({ pid: z.int(), startTicks: z.string(), space: z.string() }).nullable(),
+});
 
 /**
  * How coordinators and workers on one Redis find each other.
  *
  * The *epoch* of a run is the identity of the Redis process on which its coordinator has checked the queue
- * against the journal. A worker starts no row while it differs from the server it talks to: a Redis that
- * came back with a little less than it had may offer rows that are settled.
+ * against the journal, and a word of its own for each check. A worker starts no row while it is not of the
+ * server it talks to: a Redis that came back with a little less than it had may offer rows that are settled.
  */
 export class RunRegistry {
   readonly #redis: Redis;
@@ -74,6 +89,10 @@ export class RunRegistry {
     if (forever) {
       await this.#redis.unlink(runKey(runId, "halt"), runKey(runId, "workers"), runKey(runId, "epoch"));
     }
+  }
+
+  async isAnnounced(runId: string): Promise<boolean> {
+    return (await this.#redis.hexists(RUNS_KEY, runId)) === 1;
   }
 
   async runs(): Promise<AnnouncedRun[]> {
@@ -100,24 +119,35 @@ export class RunRegistry {
   }
 
   async reportWorker(runId: string, report: WorkerReport): Promise<void> {
-    await this.#redis.hset(runKey(runId, "workers"), report.workerId, JSON.stringify(report));
+    const key = runKey(runId, "workers");
+    await this.#redis
+      .pipeline()
+      .hset(key, report.workerId, JSON.stringify(report))
+      .pexpire(key, REPORTS_TTL_MS)
+      .exec();
   }
 
   async forgetWorker(runId: string, workerId: string): Promise<void> {
     await this.#redis.hdel(runKey(runId, "workers"), workerId);
   }
 
-  /** Workers that gave a sign of life lately; others are forgotten. `now` in milliseconds. */
-  async workers(runId: string, now: number): Promise<WorkerReport[]> {
+  /** The last report of every worker that has not been forgotten, whether it lives or not. */
+  async workers(runId: string): Promise<WorkerReport[]> {
     const all = await this.#redis.hgetall(runKey(runId, "workers"));
-    const reports = Object.values(all).map((text) => parseJson(text) as WorkerReport | null);
-    const live: WorkerReport[] = [];
-    for (const report of reports) {
-      if (report === null) continue;
-      if (now - report.seenAt < WORKER_TTL_MS) live.push(report);
-      else await this.forgetWorker(runId, report.workerId);
+    return Object.values(all).flatMap((text) => {
+      const parsed = workerReportSchema.safeParse(parseJson(text));
+      return parsed.success ? [parsed.data] : [];
+    });
+  }
+
+  /** Names of the connections that the server has right now; null when it does not tell. */
+  async connectionNames(): Promise<Set<string> | null> {
+    try {
+      const list = String(await this.#redis.client("LIST"));
+      return new Set([...list.matchAll(/ name=(\S*)/g)].map(([, name]) => name ?? ""));
+    } catch {
+      return null;
     }
-    return live;
   }
 
   /** Identity of the Redis process this connection talks to right now. */
@@ -131,8 +161,8 @@ export class RunRegistry {
   }
 
   /** Holds for a while only: a coordinator that died vouches for nothing. */
-  async setEpoch(runId: string, serverId: string): Promise<void> {
-    await this.#redis.set(runKey(runId, "epoch"), serverId, "PX", EPOCH_TTL_MS);
+  async setEpoch(runId: string, epoch: string): Promise<void> {
+    await this.#redis.set(runKey(runId, "epoch"), epoch, "PX", EPOCH_TTL_MS);
   }
 
   async clearEpoch(runId: string): Promise<void> {

@@ -69,7 +69,8 @@ export interface RunQueue {
 
 export interface StrayResult {
   readonly raw: string;
-  readonly result: Result;
+  /** null: nothing that a worker wrote. */
+  readonly result: Result | null;
 }
 
 /** Returns what the queue must keep for the coordinator, or null when the row is settled already. */
@@ -89,4 +90,6 @@ export interface RowWorkerOptions {
   /** Whether `onStray` needs no room on the queue server, so that it helps when that is out of memory. */
   readonly strayIsLocal: boolean;
   readonly onError: (error: Error) => void;
+  /** How long a lock lasts without renewal. @default 60,000 */
+  readonly lockMs?: number;
 }

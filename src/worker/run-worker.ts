@@ -16,6 +16,9 @@ export interface RunWorkerOptions {
   readonly pacer: Pacer;
   readonly attempts: number;
   readonly timeoutMs: number;
+  /** Shared with other runs; absent: one of this run's own. */
+  readonly limit?: ReturnType<typeof pLimit>;
+  readonly lockMs?: number;
   readonly mayStart?: (jobId: string, token: string, isRestart: boolean) => Promise<boolean>;
   /**
    * Puts a result on disk before its job ends, where the journal is at hand; false: it could not, so the
@@ -32,18 +35,21 @@ export interface RunWorkerOptions {
 /** Workers of one run in this process. */
 export interface RunWorker {
   readonly inFlight: number;
+  /** Whether a row is being worked on here under this lock token. */
+  holds(jobId: string, token: string): boolean;
   /** Takes no further row; calls in flight go on. */
   pause(): void;
   /**
-   * Takes no further row, waits for calls in flight up to `graceMs`, then aborts them and hands their rows
-   * back to the queue.
+   * Takes no further row, hands back those whose call has not begun, waits for calls in flight up to
+   * `graceMs` or until `hurry` aborts, then aborts them and hands their rows back as well.
    */
-  stop(graceMs: number): Promise<void>;
+  stop(graceMs: number, hurry?: AbortSignal): Promise<void>;
 }
 
 /** Starts taking rows of one run and calling the model for them. */
 export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunWorker {
   const aborter = new AbortController();
+  const leaving = new AbortController();
   const { mayStart, settle } = options;
   let inFlight = 0;
   const processor = createRowProcessor({
@@ -51,9 +57,14 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
     pacer: options.pacer,
     attempts: options.attempts,
     timeoutMs: options.timeoutMs,
-    limit: pLimit(options.concurrency),
+    limit: options.limit ?? pLimit(options.concurrency),
     signal: aborter.signal,
-    ...(mayStart === undefined ? {} : { mayStart: (job, token) => mayStart(job.id ?? "", token, job.stalledCounter > 0) }),
+    leaving: leaving.signal,
+    // A queue that lost data may give out a row that is being called right here.
+    isBeingCalled: (jobId) => worker.locks.count(jobId) > 1,
+    ...(mayStart === undefined
+      ? {}
+      : { mayStart: (job, token) => mayStart(job.id ?? "", token, job.stalledCounter > 0) }),
     onRunError: options.onRunError,
     ...(options.onAttemptFailed === undefined ? {} : { onAttemptFailed: options.onAttemptFailed }),
   });
@@ -76,6 +87,7 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
       onStray: options.onStray,
       strayIsLocal: options.strayIsLocal,
       onError: options.onError,
+      ...(options.lockMs === undefined ? {} : { lockMs: options.lockMs }),
     },
   );
   worker.start();
@@ -83,13 +95,18 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
     get inFlight() {
       return inFlight;
     },
+    holds: (jobId, token) => worker.locks.holds(jobId, token),
     pause: () => void worker.pause(true),
-    stop: async (graceMs) => {
+    stop: async (graceMs, hurry) => {
+      leaving.abort(new Error("stopping"));
       const closing = worker.pause(true).then(() => worker.close());
-      if (await endsWithin(closing, graceMs)) return;
+      const hurried = new Promise((resolve) => hurry?.addEventListener("abort", resolve, { once: true }));
+      const patience = Promise.race([closing, hurried]);
+      await endsWithin(patience, hurry?.aborted === true ? 0 : graceMs);
       aborter.abort(new Error("stopping"));
-      if (await endsWithin(closing, HAND_BACK_MS)) return;
-      await worker.close(true);
+      // A server that does not answer lets nobody hand back: the locks run out.
+      await endsWithin(closing, HAND_BACK_MS);
+      worker.locks.close();
     },
   };
 }

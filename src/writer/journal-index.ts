@@ -1,3 +1,5 @@
+import type { Result } from "../types.js";
+
 /** Rows per page of the index. */
 const PAGE_ROWS = 65_536;
 
@@ -16,6 +18,8 @@ interface Page {
  * 13 bytes a row in pages of their own, so that it grows without copying. Row indexes are 0-based.
  */
 export class JournalIndex {
+  /** Starts whose answers came to a row that had one; few, see startKey. */
+  readonly extras = new Set<string>();
   readonly #pages: Page[] = [];
   #succeeded = 0;
   #failed = 0;
@@ -85,4 +89,9 @@ export class JournalIndex {
     }
     return this.#pages[number] as Page;
   }
+}
+
+/** Tells one result from every other: which row, which start, and when it ended. */
+export function startKey(result: Result): string {
+  return `${result.rowIndex}:${result.attemptsStarted}:${result.finishedAt}`;
 }

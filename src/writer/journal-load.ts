@@ -1,7 +1,7 @@
 import { open } from "node:fs/promises";
 import { UsageError } from "../errors.js";
 import type { Result } from "../types.js";
-import { JournalIndex } from "./journal-index.js";
+import { JournalIndex, startKey } from "./journal-index.js";
 import type { JournalEntry } from "./journal.js";
 
 const CHUNK_BYTES = 1 << 20;
@@ -37,8 +37,14 @@ export async function loadJournal(
       lineNumber++;
       const entry = parseEntry(line, path, lineNumber, rows);
       if ("event" in entry) {
-        if (entry.event === "extra") onResult(entry.result, true);
-        else for (const rowIndex of entry.rowIndexes) index.unsettle(rowIndex);
+        if (entry.event === "retry") {
+          for (const rowIndex of entry.rowIndexes) index.unsettle(rowIndex);
+        } else if (index.extras.has(startKey(entry.result))) {
+          duplicates++;
+        } else {
+          index.extras.add(startKey(entry.result));
+          onResult(entry.result, true);
+        }
         return;
       }
       const before = index.isSettled(entry.rowIndex) ? index.locate(entry.rowIndex) : null;

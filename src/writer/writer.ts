@@ -1,7 +1,7 @@
 import type { HaltError } from "../errors.js";
 import type { Result } from "../types.js";
 import { Journal, type DurableLine, type RetryEvent } from "./journal.js";
-import type { JournalIndex } from "./journal-index.js";
+import { startKey, type JournalIndex } from "./journal-index.js";
 import { JournalReader } from "./journal-reader.js";
 
 export interface WriterOptions {
@@ -102,18 +102,26 @@ export class Writer {
   }
 
   /**
-   * Settles what a queue still held when a run is resumed: unlike `settle`, it first looks whether this
-   * very result is in the journal already, written by a process that died before the queue forgot it.
+   * Settles what a queue offers: unlike `settle`, it first looks whether this very result is in the journal
+   * already, from before a queue server, or the process that was to tell it, died. `isStray`: it came past
+   * its job.
    */
-  async settleAgain(result: Result): Promise<void> {
+  async settleAgain(result: Result, isStray: boolean): Promise<void> {
+    if (this.#held.has(startKey(result))) return;
+    if (await this.#isJournaled(result)) {
+      if (isStray) await this.#options.drop([result.rowIndex]);
+      else await this.#options.forget([result.rowIndex]);
+    } else if (isStray) this.settleStray(result);
+    else this.settle(result);
+  }
+
+  async #isJournaled(result: Result): Promise<boolean> {
+    if (this.index.extras.has(startKey(result))) return true;
     const standing = await this.#reader.read(result.rowIndex);
-    const same =
-      standing !== null &&
-      standing.attemptsStarted === result.attemptsStarted &&
-      standing.finishedAt === result.finishedAt &&
-      standing.requestId === result.requestId;
-    if (!same) this.settle(result);
-    else if (!this.#held.has(startKey(result))) await this.#options.forget([result.rowIndex]);
+    if (standing === null || standing.attemptsStarted !== result.attemptsStarted) return false;
+    // What the queue gave up is worded anew, with a new time, each time it is read.
+    if (isGivenUp(standing) && isGivenUp(result)) return true;
+    return standing.finishedAt === result.finishedAt && standing.requestId === result.requestId;
   }
 
   /** Takes settled rows back for another try. Only while nothing runs. */
@@ -149,7 +157,8 @@ export class Writer {
   #onDurable(lines: DurableLine[]): void {
     for (const { entry, offset, length } of lines) {
       const result = "event" in entry ? entry.result : entry;
-      if (!("event" in entry)) this.index.settle(entry.rowIndex, entry.status, offset, length);
+      if ("event" in entry) this.index.extras.add(startKey(result));
+      else this.index.settle(entry.rowIndex, entry.status, offset, length);
       const waiting = this.#waiting.get(result);
       if (waiting === undefined) this.#toForget.push(result);
       else {
@@ -175,13 +184,18 @@ export class Writer {
         if (strays.length > 0) await this.#options.drop(strays.map((result) => result.rowIndex));
         for (const result of results) this.#release(result);
       } catch (error) {
+        // Finished jobs are offered again; those of strays would not be, and must not be started.
+        for (const result of finished) this.#release(result);
+        for (const result of strays) this.#strays.add(startKey(result));
+        this.#toForget.push(...strays);
         this.#options.onFailure(error as Error);
+        break;
       }
     }
     this.#forgetting = null;
   }
 }
 
-function startKey(result: Result): string {
-  return `${result.rowIndex}:${result.attemptsStarted}:${result.finishedAt}`;
+function isGivenUp(result: Result): boolean {
+  return result.status === "failed" && result.error.kind === "worker_lost";
 }

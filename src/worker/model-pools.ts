@@ -1,0 +1,67 @@
+import pLimit from "p-limit";
+import type { Config } from "../config.js";
+import { UsageError } from "../errors.js";
+import type { Log } from "../log.js";
+import { createProvider, readApiKey, resolveEndpoint, type Provider } from "../provider/index.js";
+import type { RunTicket } from "../queue/registry.js";
+import { CoolDownPacer } from "./cool-down-pacer.js";
+import type { Pacer } from "./pacer.js";
+
+/** What runs that call the same model server share in one process. */
+export interface ModelPool {
+  readonly provider: Provider;
+  readonly pacer: Pacer;
+  /** At most so many calls at once, over all runs. */
+  readonly limit: ReturnType<typeof pLimit>;
+}
+
+/**
+ * The model servers that a worker may call: those of its own configuration and environment. A run names a
+ * provider; where that is, and with which key, is decided here.
+ */
+export class ModelPools {
+  readonly #config: Config;
+  readonly #log: Log;
+  readonly #connections: number;
+  readonly #limit: ReturnType<typeof pLimit>;
+  readonly #pools = new Map<string, ModelPool>();
+
+  constructor(config: Config, connections: number, log: Log) {
+    this.#config = config;
+    this.#log = log;
+    this.#connections = connections;
+    this.#limit = pLimit(connections);
+  }
+
+  /** The pool for a run's calls, or in a few words why there is none. */
+  open(
+    ticket: Pick<RunTicket, "provider" | "region" | "protocol">,
+  ): ModelPool | { readonly refusal: string } {
+    const { providers, environment } = this.#config;
+    try {
+      const endpoint = resolveEndpoint(ticket, providers, environment);
+      const apiKey = readApiKey(endpoint, environment);
+      const name = `${endpoint.provider} ${endpoint.protocol} ${endpoint.baseUrl}`;
+      const known = this.#pools.get(name);
+      if (known !== undefined) return known;
+      const pool: ModelPool = {
+        provider: createProvider(endpoint, {
+          apiKey,
+          connections: this.#connections,
+          log: (event) => this.#log.warn(event, "The model server said something unknown"),
+        }),
+        pacer: new CoolDownPacer(),
+        limit: this.#limit,
+      };
+      this.#pools.set(name, pool);
+      return pool;
+    } catch (error) {
+      if (error instanceof UsageError) return { refusal: error.message };
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map(({ provider }) => provider.close()));
+  }
+}
