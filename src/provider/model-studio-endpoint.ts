@@ -116,7 +116,8 @@ function placeBehind(url: URL, wantedRegion: string | null, protocol: Protocol):
     vendorHost: isVendorHost(url.hostname),
     name: region?.name ?? null,
     keyRegion: region?.keyRegion ?? null,
-    batchChat: region?.batchChat === true && region.host === url.hostname,
+    // Also behind a gateway, when the job names that region.
+    batchChat: region?.batchChat === true,
   };
 }
 

@@ -100,6 +100,8 @@ const REGION_MARKS: readonly (readonly [mark: string, region: string])[] = [
   ["ap-northeast-1", "tokyo"],
   ["eu-central-1", "frankfurt"],
   ["dashscope.aliyuncs.com", "beijing"],
+  // Batch Chat, by the name that job files give it.
+  ["beijing-batch", "beijing"],
 ];
 
 function findEntry(
