@@ -1,7 +1,8 @@
 import type { Command } from "commander";
-import { sessionFlags, type SessionFlags } from "./flags.js";
+import { positiveNumber, sessionFlags, type SessionFlags } from "./flags.js";
 
 interface ResumeFlags extends SessionFlags {
+  readonly budget?: number;
   readonly worker: boolean;
 }
 
@@ -9,10 +10,13 @@ export function registerResume(program: Command): void {
   const command = program
     .command("resume <run>")
     .description("go on where a run stopped; settled rows are not called again")
+    .option("--budget <amount>", "most money the run may cost over all its starts", positiveNumber)
     .option("--no-worker", "only coordinate; workers elsewhere call the model");
   sessionFlags(command).action(async (runName: string, flags: ResumeFlags) => {
     const { resume } = await import("../run/run.js");
     const { supervise } = await import("./supervise.js");
-    await supervise(flags, program, (session) => resume({ ...session, run: runName, worker: flags.worker }));
+    await supervise(flags, program, (session) =>
+      resume({ ...session, run: runName, worker: flags.worker, budget: flags.budget }),
+    );
   });
 }

@@ -1,11 +1,12 @@
 import type { Command } from "commander";
-import { collect, sessionFlags, type SessionFlags } from "./flags.js";
+import { collect, positiveNumber, sessionFlags, type SessionFlags } from "./flags.js";
 
 interface RetryFlags extends SessionFlags {
   readonly kind?: string[];
   readonly code?: string[];
   readonly finishReason?: string[];
   readonly set?: string[];
+  readonly budget?: number;
   readonly worker: boolean;
 }
 
@@ -29,6 +30,7 @@ export function registerRetry(program: Command): void {
       "with a changed key of the job, e.g. parameters.maxTokens=4000; repeatable",
       collect,
     )
+    .option("--budget <amount>", "most money the run may cost over all its starts", positiveNumber)
     .option("--no-worker", "only coordinate; workers elsewhere call the model");
   sessionFlags(command).action(async (runName: string, flags: RetryFlags) => {
     const { parseSet } = await import("../job/index.js");
@@ -39,6 +41,7 @@ export function registerRetry(program: Command): void {
         ...session,
         run: runName,
         worker: flags.worker,
+        budget: flags.budget,
         kinds: flags.kind,
         codes: flags.code,
         finishReasons: flags.finishReason,

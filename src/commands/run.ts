@@ -1,10 +1,12 @@
 import type { Command } from "commander";
-import { collect, positiveInteger, sessionFlags, type SessionFlags } from "./flags.js";
+import { collect, positiveInteger, positiveNumber, sessionFlags, type SessionFlags } from "./flags.js";
 
 interface RunFlags extends SessionFlags {
   readonly input?: string;
   readonly concurrency?: number;
   readonly limit?: number;
+  readonly budget?: number;
+  readonly reuse?: string | boolean;
   readonly set?: string[];
   readonly runId?: string;
   readonly simulate?: string | boolean;
@@ -18,6 +20,8 @@ export function registerRun(program: Command): void {
     .option("--input <file>", 'instead of the job\'s input; "-" is standard input')
     .option("--concurrency <n>", "calls under way at once", positiveInteger)
     .option("--limit <n>", "only the first n rows", positiveInteger)
+    .option("--budget <amount>", "halt before the run could cost more than this", positiveNumber)
+    .option("--reuse [run|job]", "take answers of earlier runs of this job (or of the one named) at no cost")
     .option(
       "--set <key=value>",
       "set a key of the job file, e.g. parameters.maxTokens=200; repeatable",
@@ -43,6 +47,8 @@ export function registerRun(program: Command): void {
         input: flags.input,
         concurrency: flags.concurrency,
         limit: flags.limit,
+        budget: flags.budget,
+        reuse: flags.reuse,
         set: parseSet(flags.set ?? []),
         runId: flags.runId,
         worker: flags.worker,

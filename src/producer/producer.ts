@@ -20,15 +20,26 @@ export interface ProducerOptions {
   readonly enqueue: (payloads: readonly QueuePayload[]) => Promise<void>;
   /** Settles a row that cannot become a request. */
   readonly reject: (row: InputRow, error: RowError) => void;
+  /** Settles a row without a call, when its answer is known; says whether it did. */
+  readonly answerAtOnce?: (payload: QueuePayload) => boolean | Promise<boolean>;
+  /** Pays for rows before they go on the queue; absent: there is no budget. */
+  readonly funds?: Funds;
   readonly window: Window;
   readonly signal: AbortSignal;
   /** The queue server refused rows (out of memory, say); they are offered again. */
   readonly onEnqueueError: (error: Error) => void;
 }
 
+export interface Funds {
+  /** The row as it goes on the queue, paid for; null when there is no money for it now. */
+  reserve(payload: QueuePayload): QueuePayload | null;
+  /** Resolves with true when money may have come free; with false when none will, or the signal aborts. */
+  room(signal: AbortSignal): Promise<boolean>;
+}
+
 /**
  * Streams rows onto the queue, under back-pressure. Returns how many it put there; ends early, with no
- * error, when the signal aborts.
+ * error, when the signal aborts or no money is left.
  */
 export async function produce(options: ProducerOptions): Promise<number> {
   const { window, signal } = options;
@@ -60,7 +71,14 @@ export async function produce(options: ProducerOptions): Promise<number> {
         options.reject(row, built);
         continue;
       }
-      batch.push(built);
+      if (options.answerAtOnce !== undefined && (await options.answerAtOnce(built))) continue;
+      let paid = options.funds === undefined ? built : options.funds.reserve(built);
+      while (paid === null) {
+        await flush();
+        if (options.funds === undefined || !(await options.funds.room(signal))) return enqueued;
+        paid = options.funds.reserve(built);
+      }
+      batch.push(paid);
       characters += payloadCharacters(built);
       if (batch.length >= Math.min(batchRows, window.size) || characters >= BATCH_CHARACTERS) await flush();
       if (signal.aborted) return enqueued;

@@ -2,19 +2,16 @@ import type { HaltError } from "../errors.js";
 import type { RequestBuilder } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import type { SimulatorOptions } from "../simulator/index.js";
-import {
-  buildUsageReport,
-  createPriceTable,
-  UsageTotals,
-  type PriceOverride,
-  type UsageReport,
-} from "../usage/index.js";
+import { buildUsageReport, UsageTotals, type UsageReport } from "../usage/index.js";
 import { CoolDownPacer } from "../worker/cool-down-pacer.js";
 import { RowState, type JournalIndex } from "../writer/journal-index.js";
 import { JournalReader } from "../writer/journal-reader.js";
+import type { Budget } from "./budget.js";
+import { openBudget } from "./open-budget.js";
 import { execute } from "./execute.js";
 import { writeResults, writeUsage, type ResultFiles } from "./finalise.js";
 import { answeredBy, openModelServer, type ModelServer } from "./model-server.js";
+import { configuredPrices } from "./prices.js";
 import { payloadMaker } from "./row-payload.js";
 import type { RunRecord } from "./record.js";
 import type { RowSource } from "./row-source.js";
@@ -69,6 +66,7 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
   });
   const job = withEndpoint(record.job, models);
   const totals = openTotals(session, job, models);
+  const budget = openBudget(job, record.runId, session, models);
   const pacer = new CoolDownPacer();
   const provider = options.worker ? models.connect(job.concurrency) : null;
   const watch = new Watch({
@@ -76,7 +74,7 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
     total: record.rows,
     totals,
     report: session.onProgress,
-    heldBackBy: () => (pacer.coolDownMs > 0 ? "throttled by the provider" : null),
+    heldBackBy: () => (pacer.coolDownMs > 0 ? "throttled by the provider" : budgetHolds(budget)),
   });
   try {
     const { reason, index } = await execute({
@@ -88,6 +86,7 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
       rows: record.rows,
       build: payloadMaker(options.builder, answeredBy(models)),
       totals,
+      budget,
       queue: {
         url: session.queueUrl,
         embeddedRoot: session.embeddedRoot,
@@ -172,6 +171,12 @@ export function countsOf(index: JournalIndex, truncated: number): RunRecord["cou
   return { succeeded: index.succeeded, failed: index.failed, truncated };
 }
 
+function budgetHolds(budget: Budget | null): string | null {
+  return budget?.isWaiting === true
+    ? "the budget: calls wait until others have cost less than they could"
+    : null;
+}
+
 /** A job that names no timeout takes the one that suits where its calls go. */
 function withEndpoint(job: ResolvedJob, { endpoint }: ModelServer): ResolvedJob {
   return job.timeoutIsDefault === true ? { ...job, timeoutMs: endpoint.defaultTimeoutMs } : job;
@@ -179,7 +184,7 @@ function withEndpoint(job: ResolvedJob, { endpoint }: ModelServer): ResolvedJob 
 
 function openTotals(session: Session, job: ResolvedJob, { endpoint, priceRegion }: ModelServer): UsageTotals {
   return new UsageTotals({
-    prices: createPriceTable(session.config.prices as unknown as readonly PriceOverride[]),
+    prices: configuredPrices(session.config),
     provider: job.provider,
     region: priceRegion,
     lane: endpoint.batchChat ? "batch" : "real-time",

@@ -13,12 +13,15 @@ import { openQueueServer } from "../queue/queue-server.js";
 import type { RunQueue } from "../queue/run-queue.js";
 import type { Result, RowError } from "../types.js";
 import type { UsageTotals } from "../usage/index.js";
+import { BUDGET_SPENT } from "../worker/funds.js";
 import { startRunWorker, type RunWorker } from "../worker/run-worker.js";
 import type { Pacer } from "../worker/pacer.js";
 import { JournalIndex } from "../writer/journal-index.js";
 import { loadJournal } from "../writer/journal-load.js";
 import { Writer } from "../writer/writer.js";
+import type { Budget } from "./budget.js";
 import { enqueueAgain } from "./enqueue-again.js";
+import { fundPending } from "./fund-pending.js";
 import { pump, waitForRemoteRows } from "./pump.js";
 import { COORDINATOR_WORKER_PREFIX, recover, settleFinished } from "./recover.js";
 import { rejectedResult } from "./rejected-result.js";
@@ -43,6 +46,8 @@ export interface ExecutionOptions {
   readonly rows: number;
   readonly build: (row: InputRow) => QueuePayload | RowError | Promise<QueuePayload | RowError>;
   readonly totals: UsageTotals;
+  /** null: the run may cost what it costs. */
+  readonly budget: Budget | null;
   readonly queue: {
     readonly url: string | null;
     readonly embeddedRoot: string;
@@ -82,12 +87,13 @@ export interface ExecutionOutcome {
  * flight, then their results on disk, then the queue.
  */
 export async function execute(options: ExecutionOptions): Promise<ExecutionOutcome> {
-  const { runId, job, log } = options;
+  const { runId, job, log, budget } = options;
   const stop = new Stop();
   const journalPath = options.directory.file("journal.jsonl");
   const count = (result: Result, isExtra: boolean): void => {
     if (isExtra) options.totals.addExtra(result);
     else options.totals.add(result);
+    budget?.count(result, isExtra);
   };
   const loaded = existsSync(journalPath)
     ? await loadJournal(journalPath, options.rows, count)
@@ -123,6 +129,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
         const characters = outstanding.get(result.rowIndex);
         if (characters !== undefined) window.release(1, characters);
         outstanding.delete(result.rowIndex);
+        budget?.release(result.rowIndex);
         finishIfDone();
       },
       onFailure: (error) => {
@@ -133,6 +140,12 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
     writer = openWriter;
 
     await recover(runQueue, openWriter, true);
+    if (budget !== null) {
+      if (server.kind === "redis") await runQueue.queue.pause(); // until the workers are let at it, below
+      await fundPending(runQueue, budget, (rowIndex) => loaded.index.isSettled(rowIndex));
+    }
+    const haltOf = (error: HaltError): HaltError =>
+      error.code === BUDGET_SPENT && budget !== null ? budget.halt() : error;
     const reader = (): AsyncIterable<readonly InputRow[]> => options.source({ signal: producing.signal });
     const producing = new AbortController();
     const enqueue = (payloads: readonly QueuePayload[]): Promise<void> =>
@@ -155,14 +168,20 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
         log,
         callsModel: options.local !== null,
         isSettled: (rowIndex) => loaded.index.isSettled(rowIndex) || openWriter.holds(rowIndex),
-        onHalt: (error) => stop.because({ kind: "halted", error }),
+        onHalt: (error) => stop.because({ kind: "halted", error: haltOf(error) }),
         onServerChanged: async () => {
           await recover(runQueue, openWriter, false);
           await enqueueAgain({
             queue: runQueue,
             rows: [...outstanding.keys()].filter((row) => !loaded.index.isSettled(row)),
             readFrom: (rowIndex) => options.source({ afterRow: rowIndex - 1 }),
-            build: options.build,
+            build: async (row) => {
+              const made = await options.build(row);
+              if (budget === null || "kind" in made) return made;
+              const paid = budget.reserveAgain(made);
+              if (paid === null) stop.because({ kind: "halted", error: budget.halt() });
+              return paid ?? { kind: "input", code: BUDGET_SPENT, message: "not paid for", httpStatus: null };
+            },
             attempts: job.attempts,
           });
         },
@@ -170,7 +189,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
     }
     const live = coordination;
     const haltBecause = async (cause: ProviderError): Promise<void> => {
-      const error = new HaltError(cause.message, { code: cause.code, hint: cause.hint, cause });
+      const error = haltOf(new HaltError(cause.message, { code: cause.code, hint: cause.hint, cause }));
       stop.because({ kind: "halted", error });
       worker?.pause();
       await live?.halt(error);
@@ -230,12 +249,14 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
         await enqueue(payloads);
       },
       reject: (row, error) => openWriter.settle(rejectedResult(row, error, job)),
+      ...(budget === null ? {} : { funds: budget }),
       window,
       signal: producing.signal,
       onEnqueueError: (error) =>
         log.warn({ runId, error: error.message }, "The queue does not take rows; trying again"),
     }).then(
       () => {
+        if (budget?.isSpent === true) return stop.because({ kind: "halted", error: budget.halt() });
         isProduced = true;
         finishIfDone();
       },

@@ -4,13 +4,13 @@ import { UsageError } from "../errors.js";
 import { copyStandardInput, fingerprint } from "../input/index.js";
 import { compileRequests, loadJob, resolveJob, type JobDefinition } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
-import type { Endpoint } from "../provider/index.js";
 import type { SimulatorOptions } from "../simulator/index.js";
 import { packageVersion } from "../version.js";
 import { carryOut, type RunSummary } from "./carry-out.js";
 import { openModelServer } from "./model-server.js";
 import { prepareInput } from "./prepare.js";
 import { changedJob } from "./changed-job.js";
+import { budgetPrices, type PricedServer } from "./open-budget.js";
 import type { RunRecord } from "./record.js";
 import { createRunDirectory, findRun, lockRunDirectory, type RunDirectory } from "./run-directory.js";
 import { rowsInMemory, rowsOfFile } from "./row-source.js";
@@ -27,6 +27,10 @@ export interface RunOptions extends SessionOptions {
   readonly set?: Readonly<Record<string, unknown>> | undefined;
   readonly runId?: string | undefined;
   readonly concurrency?: number | undefined;
+  /** Most money the run may cost, instead of the job's `limits.budget`. */
+  readonly budget?: number | undefined;
+  /** Instead of the job's `reuse`. */
+  readonly reuse?: boolean | string | undefined;
   /** Only the first so many rows. */
   readonly limit?: number | undefined;
   /** Answers come from the simulator in this process: no key, no cost. */
@@ -38,6 +42,8 @@ export interface RunOptions extends SessionOptions {
 export interface ResumeOptions extends SessionOptions {
   /** Run id or run directory. */
   readonly run: string;
+  /** Most money the run may cost over all its starts, from now on. */
+  readonly budget?: number | undefined;
   readonly worker?: boolean | undefined;
   readonly simulate?: SimulatorOptions | undefined;
 }
@@ -60,9 +66,16 @@ export async function run(options: RunOptions): Promise<RunSummary> {
   try {
     const { job, warnings } = await readJob(session, options, standardInput?.path ?? null);
     const simulate = simulatorOptions(options.simulate);
-    const { vendor } = await checkModelServer(session, job, simulate, options.worker ?? true);
+    const models = await checkModelServer(session, job, simulate, options.worker ?? true);
+    const { vendor } = models.endpoint;
+    const callPrices = budgetPrices(job, session, models);
     const limit = options.limit ?? null;
-    const prepared = await prepareInput(job, { limit, vendor, signal: session.signal });
+    const prepared = await prepareInput(job, {
+      limit,
+      vendor,
+      signal: session.signal,
+      onRequest: ({ request }) => void callPrices?.atMost(request),
+    });
     const createdAt = new Date();
     const runId = options.runId ?? newRunId(job.name, createdAt);
     const directory = createRunDirectory(session.runsRoot, runId);
@@ -110,7 +123,7 @@ export async function resume(options: ResumeOptions): Promise<RunSummary> {
   const session = await openSession(options);
   const directory = lockRunDirectory(findRun(session.runsRoot, options.run));
   try {
-    const record = await directory.read();
+    const record = withBudget(await directory.read(), options.budget);
     await refuseChangedInput(record);
     return await goOn(session, directory, record, options);
   } finally {
@@ -129,10 +142,20 @@ export async function retry(options: RetryOptions): Promise<RunSummary> {
   try {
     const before = await directory.read();
     await refuseChangedInput(before);
-    const { job, warnings } = changedJob(session, before.job, options.set ?? {});
+    const { job, warnings } = changedJob(session, before.job, {
+      ...options.set,
+      ...(options.budget === undefined ? {} : { "limits.budget": options.budget }),
+    });
     const simulate = before.simulated ? (options.simulate ?? {}) : null;
-    const { vendor } = await checkModelServer(session, job, simulate, options.worker ?? true);
-    await prepareInput(job, { limit: before.rows, vendor, signal: session.signal });
+    const models = await checkModelServer(session, job, simulate, options.worker ?? true);
+    const { vendor } = models.endpoint;
+    const callPrices = budgetPrices(job, session, models);
+    await prepareInput(job, {
+      limit: before.rows,
+      vendor,
+      signal: session.signal,
+      onRequest: ({ request }) => void callPrices?.atMost(request),
+    });
     await takeBack(directory.file("journal.jsonl"), before.rows, options);
     const record: RunRecord = { ...before, job, state: "running", startedAt: new Date().toISOString() };
     await directory.write(record);
@@ -141,6 +164,12 @@ export async function retry(options: RetryOptions): Promise<RunSummary> {
   } finally {
     directory.release();
   }
+}
+
+function withBudget(record: RunRecord, budget: number | undefined): RunRecord {
+  if (budget === undefined) return record;
+  const { job } = record;
+  return { ...record, job: { ...job, limits: { ...job.limits, budget } } };
 }
 
 async function goOn(
@@ -180,6 +209,8 @@ async function readJob(
 ): Promise<{ job: ResolvedJob; warnings: string[] }> {
   const set = { ...options.set };
   if (options.concurrency !== undefined) set["concurrency"] = options.concurrency;
+  if (options.budget !== undefined) set["limits.budget"] = options.budget;
+  if (options.reuse !== undefined) set["reuse"] = options.reuse;
   const input =
     standardInput ?? (options.input === undefined ? undefined : resolve(session.cwd, options.input));
   if (input !== undefined) set["input.path"] = input;
@@ -200,10 +231,10 @@ async function checkModelServer(
   job: ResolvedJob,
   simulate: SimulatorOptions | null,
   callsModel: boolean,
-): Promise<Endpoint> {
+): Promise<PricedServer> {
   const models = await openModelServer(job, session.config, { simulate, callsModel, log: session.log });
   await models.close();
-  return models.endpoint;
+  return models;
 }
 
 function refuseWorkerlessEmbedded(session: Session, worker: boolean | undefined): void {

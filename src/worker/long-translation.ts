@@ -44,3 +44,13 @@ export function withPart(
     finishReason: isCut ? "length" : answer.finishReason,
   };
 }
+
+/** In how many calls a row's text is translated, those already made included; 1 for all other rows. */
+export function translationParts(payload: QueuePayload): number {
+  let { translated } = payload;
+  for (let parts = translated?.parts ?? 0; ; parts++) {
+    const part = nextTranslationPart({ ...payload, ...(translated === undefined ? {} : { translated }) });
+    if (part === null || part.piece.isLast) return parts + 1;
+    translated = { text: "", upTo: part.piece.end, parts: parts + 1, finishReason: "stop" };
+  }
+}
