@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PGlite } from "@electric-sql/pglite";
 import { EventEmitter } from "node:events";
 import { UsageError } from "../errors.js";
 import { CompletionBatch, isCompletion, type QueryResult } from "./completion-batch.js";
+import { readDatabaseTemplate } from "./embedded-template.js";
 import { tryProcessLock, type ProcessLock } from "../process-lock.js";
 
 /** BullMQ's PostgreSQL backend keeps its tables in this schema. */
@@ -40,14 +41,12 @@ export async function openEmbeddedDatabase(
   mkdirSync(root, { recursive: true, mode: 0o700 });
   const slot = directory === null ? takeFreeSlot(root) : takeSlot(directory);
   try {
-    const { PGlite } = await import("@electric-sql/pglite");
-    const fresh = !existsSync(join(slot.directory, "PG_VERSION"));
-    const pg = await PGlite.create(slot.directory, { relaxedDurability: false });
+    const pg = await openPglite(slot.directory);
     const pool = new PgPool(pg);
-    if (fresh) await migrate(pool);
-    else await migrateIfNeeded(pg, pool);
+    await migrateIfNeeded(pg, pool);
     await pg.exec(`SET search_path TO "${SCHEMA}"`);
     await pg.exec(NO_EVENTS);
+    writeFileSync(readyMark(slot.directory), "");
     return {
       pg,
       pool,
@@ -60,6 +59,26 @@ export async function openEmbeddedDatabase(
   } catch (error) {
     slot.lock.release();
     throw error;
+  }
+}
+
+/** Says that a database was made to its end: one whose making was interrupted is thrown away. */
+function readyMark(directory: string): string {
+  return `${directory}.ready`;
+}
+
+async function openPglite(directory: string): Promise<PGlite> {
+  const { PGlite } = await import("@electric-sql/pglite");
+  if (existsSync(readyMark(directory))) return await PGlite.create(directory);
+  rmSync(directory, { recursive: true, force: true });
+  const template = await readDatabaseTemplate();
+  if (template === null) return await PGlite.create(directory);
+  try {
+    return await PGlite.create(directory, { loadDataDir: template });
+  } catch {
+    // packed for another version of PostgreSQL than this PGlite holds
+    rmSync(directory, { recursive: true, force: true });
+    return await PGlite.create(directory);
   }
 }
 

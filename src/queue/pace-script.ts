@@ -1,0 +1,249 @@
+import { PACE_RULES } from "./pace-rules.js";
+
+/**
+ * The pace of one account and model in Redis: one step of `worker/pace-arithmetic.ts`, by Redis' own clock.
+ *
+ * KEYS: the hash that holds the state. ARGV: now in milliseconds ("" for the clock, a test's otherwise),
+ * requests per second, tokens per second, start per second, settled tokens, mean tokens, throttle cause
+ * ("" for none), its generation, its retry-after, number of seen calls, then pairs of age and count, then
+ * the tokens of each wanted call.
+ * Returns controlled, generation, cool-down, throttled for, request rate, token rate, given, waits.
+ *
+ * Times are floating milliseconds and kept with all digits: a slot may be a fraction of one.
+ */
+export const PACE_SCRIPT = `
+local R = cjson.decode('${JSON.stringify(PACE_RULES)}')
+local key = KEYS[1]
+local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) * 1000 + tonumber(time[2]) / 1000
+end
+local give = { r = tonumber(ARGV[2]), t = tonumber(ARGV[3]) }
+local startPerSecond, settled, meanTokens = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local cause, causeGeneration, retryAfter = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
+local seenCount = tonumber(ARGV[10])
+local firstWant = 11 + 2 * seenCount
+local wants = #ARGV - firstWant + 1
+
+local kept, seen = {}, {}
+local flat = redis.call('HGETALL', key)
+for i = 1, #flat, 2 do
+  local second = string.match(flat[i], '^at:(%d+)$')
+  if second then seen[tonumber(second)] = tonumber(flat[i + 1]) else kept[flat[i]] = flat[i + 1] end
+end
+local function number(name) return tonumber(kept[name] or '0') end
+local S = {
+  generation = number('generation'), coolUntil = number('coolUntil'), strikes = number('strikes'),
+  chainFrom = number('chainFrom'), eventAt = number('eventAt'), eventRate = number('eventRate'),
+  activeFrom = number('activeFrom'), lastAt = number('lastAt'),
+}
+local eventCause = kept['eventCause'] or 'requests'
+local function dimension(name)
+  local d = { mode = kept[name .. ':mode'] or 'none' }
+  for _, f in ipairs({ 'tail', 'given', 'givenUntil', 'level', 'from', 'hold', 'growth', 'boundAt' }) do
+    d[f] = number(name .. ':' .. f)
+  end
+  return d
+end
+local r, t = dimension('r'), dimension('t')
+local touched = {}
+
+local function learned(d, seconds)
+  if d.mode == 'ramp' then return d.level * d.growth ^ math.min(seconds, 100) end
+  local recovered = d.level * R.cut * d.growth ^ math.min(seconds, 100)
+  local probing = math.min(math.max(0, seconds - d.hold), 60)
+  local beyond = math.exp(R.probe * probing + R.probeFaster * probing * probing)
+  return math.min(recovered, d.level * R.headroom * beyond)
+end
+local function givenRate(d)
+  if d.givenUntil > now then return d.given * R.headroom end
+  return 0
+end
+local function rateOf(d)
+  local given = givenRate(d)
+  if d.mode == 'none' then return given end
+  local rate = learned(d, math.max(0, now - d.from) / 1000)
+  if given > 0 then return math.min(given, rate) end
+  return rate
+end
+local function giveLimit(d, perSecond)
+  if perSecond <= 0 or (d.givenUntil > now and d.given < perSecond) then return end
+  d.given = perSecond
+  d.givenUntil = now + R.givenTtlMs
+end
+local function note(at, count)
+  local second = math.floor(at / 1000)
+  seen[second] = math.max(0, (seen[second] or 0) + count)
+  touched[second] = true
+end
+local function dimensionOf(which) if which == 'tokens' then return t end return r end
+local function peakSecond()
+  local second, peak = math.floor(S.eventAt / 1000), 0
+  for back = 0, 2 do peak = math.max(peak, seen[second - back] or 0) end
+  return peak
+end
+local function meanOfMinute()
+  local second, sum = math.floor(now / 1000), 0
+  for at, count in pairs(seen) do
+    if at > second - R.memorySeconds and at <= second then sum = sum + count end
+  end
+  return sum / math.min(R.memorySeconds, math.max(1, (now - S.activeFrom) / 1000))
+end
+local function measuredLevel()
+  local unit = 1
+  if eventCause == 'tokens' then unit = math.max(1, meanTokens) end
+  local measured = math.max(R.leastLevel, peakSecond()) * unit
+  if S.eventRate == 0 then return measured end
+  return math.min(S.eventRate, math.max(measured, S.eventRate * 0.5))
+end
+local function measureAgain()
+  if S.strikes ~= 1 or now - S.eventAt > R.chainMs then return end
+  local d = dimensionOf(eventCause)
+  if d.mode == 'none' then return end
+  local level = measuredLevel()
+  if eventCause == 'burst' then level = level * R.cut end
+  d.level = math.min(d.level, level)
+end
+local function pauseUntil(at)
+  S.coolUntil = at
+  dimensionOf(eventCause).from = at
+end
+local function lowerLevel(d, unit)
+  if d.mode ~= 'level' then
+    d.mode = 'level'
+    d.level = math.max(R.leastLevel, meanOfMinute()) * unit
+    d.growth = R.rampGrowth
+    d.hold = R.holdSeconds
+    return
+  end
+  local lower = d.level * 0.7
+  if now - S.chainFrom < R.memorySeconds * 1000 then lower = meanOfMinute() * unit end
+  d.level = math.max(R.leastLevel * unit, math.min(d.level, lower))
+end
+local function throttle()
+  local asked = math.min(retryAfter, R.maxRetryAfterMs)
+  if causeGeneration < S.generation then
+    if now + asked > S.coolUntil then pauseUntil(now + asked) end
+    measureAgain()
+    return
+  end
+  local isChain = S.strikes > 0 and now < S.coolUntil + R.chainMs
+  if isChain then S.strikes = S.strikes + 1 else S.strikes = 1; S.chainFrom = now end
+  S.generation = S.generation + 1
+  local d = dimensionOf(cause)
+  local knownLevel, knownHold = 0, d.hold
+  if d.mode == 'level' then knownLevel = d.level end
+  S.eventAt, eventCause, S.eventRate = now, cause, rateOf(d)
+  if S.strikes == 1 or cause == 'burst' then
+    d.level = measuredLevel()
+    d.mode, d.growth = 'level', R.rampGrowth
+    if cause == 'burst' then d.mode, d.growth = 'ramp', R.burstGrowth end
+    d.hold = R.holdSeconds
+    if knownLevel > 0 and math.abs(d.level / knownLevel - 1) < R.sameLevel then
+      d.hold = math.min(R.maxHoldSeconds, knownHold * 2)
+    end
+    if cause == 'burst' then d.level = d.level * R.cut end
+  else
+    local unit = 1
+    if cause == 'tokens' then unit = meanTokens end
+    lowerLevel(d, unit)
+  end
+  d.boundAt = now
+  local pause = math.min(R.maxPauseMs, R.pauseMs * 2 ^ math.min(S.strikes - 1, 10))
+  r.tail, t.tail = 0, 0
+  pauseUntil(now + math.max(pause, asked))
+end
+local function startRamp()
+  if startPerSecond <= 0 or r.mode ~= 'none' then return end
+  local given = rateOf(r)
+  local start = math.max(startPerSecond, given * R.rampStart)
+  if given > 0 and start >= given then return end
+  r.mode, r.level, r.growth, r.from, r.boundAt = 'ramp', start, R.rampGrowth, now, now
+end
+local function endRamp()
+  if r.mode ~= 'ramp' or now < r.from then return end
+  local given = givenRate(r)
+  local isReached = given > 0 and learned(r, (now - r.from) / 1000) >= given
+  if isReached or now - math.max(r.boundAt, r.from) > R.rampEndMs then r.mode = 'none' end
+end
+local function freezeProbe(d)
+  if d.mode ~= 'level' or now - d.boundAt < 1000 then return end
+  local beyond = now - d.from - d.hold * 1000
+  if beyond > 0 then d.from = d.from + math.min(now - S.lastAt, beyond) end
+end
+
+if now - S.lastAt > R.memorySeconds * 1000 then S.activeFrom = now end
+giveLimit(r, give.r)
+giveLimit(t, give.t)
+local refused = false
+for i = 0, seenCount - 1 do
+  local count = tonumber(ARGV[12 + 2 * i])
+  note(now - tonumber(ARGV[11 + 2 * i]), count)
+  if count < 0 then refused = true end
+end
+if cause ~= '' then throttle() elseif refused then measureAgain() end
+if now - S.lastAt > R.idleMs and wants > 0 then startRamp() end
+endRamp()
+freezeProbe(r)
+freezeProbe(t)
+local requestRate, tokenRate = rateOf(r), rateOf(t)
+if tokenRate > 0 then t.tail = t.tail + settled * 1000 / tokenRate end
+if wants > 0 or seenCount > 0 then S.lastAt = now end
+local controlled = requestRate > 0 or tokenRate > 0 or S.coolUntil > now
+
+local waits = {}
+if controlled then
+  local spacing = 0
+  if requestRate > 0 then spacing = 1000 / requestRate end
+  for i = 1, wants do
+    local start = math.max(now, S.coolUntil)
+    if requestRate > 0 then
+      local free = r.tail - math.max(0, R.creditMs - spacing)
+      if free > now + R.bindingMs then r.boundAt = now end
+      start = math.max(start, free)
+    end
+    if tokenRate > 0 then
+      local free = t.tail - R.creditMs
+      if free > now + R.bindingMs then t.boundAt = now end
+      start = math.max(start, free)
+    end
+    if requestRate > 0 then r.tail = math.max(start, r.tail) + spacing end
+    if tokenRate > 0 then
+      t.tail = math.max(start, t.tail) + tonumber(ARGV[firstWant + i - 1]) * 1000 / tokenRate
+    end
+    note(start, 1)
+    waits[i] = math.floor(start - now)
+  end
+end
+
+local out = {}
+local function put(name, value)
+  out[#out + 1] = name
+  if type(value) == 'number' then value = string.format('%.17g', value) end
+  out[#out + 1] = value
+end
+for name, value in pairs(S) do put(name, value) end
+put('eventCause', eventCause)
+for name, d in pairs({ r = r, t = t }) do
+  for field, value in pairs(d) do put(name .. ':' .. field, value) end
+end
+local oldest, stale = math.floor(now / 1000) - R.memorySeconds - 5, {}
+for second, _ in pairs(touched) do put('at:' .. string.format('%d', second), seen[second]) end
+for second, _ in pairs(seen) do
+  if second < oldest then stale[#stale + 1] = 'at:' .. string.format('%d', second) end
+end
+redis.call('HSET', key, unpack(out))
+if #stale > 0 then redis.call('HDEL', key, unpack(stale)) end
+redis.call('PEXPIRE', key, R.forgetMs)
+
+local function isGiven(d, rate) return rate > 0 and d.givenUntil > now and rate >= givenRate(d) end
+local throttledFor = 0
+if S.strikes > 0 and now < S.coolUntil + R.chainMs then
+  throttledFor = math.max(1, math.floor(now - S.chainFrom))
+end
+return {
+  controlled and 1 or 0, S.generation, math.max(0, math.ceil(S.coolUntil - now)), throttledFor,
+  string.format('%.17g', requestRate), string.format('%.17g', tokenRate),
+  (isGiven(r, requestRate) or isGiven(t, tokenRate)) and 1 or 0, waits,
+}`;
