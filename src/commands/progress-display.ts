@@ -85,7 +85,7 @@ export function progressText(progress: Progress, width: number): string {
       : progress.secondsLeft === null
         ? "starting"
         : `${duration(progress.secondsLeft)} left`,
-    ...(progress.heldBackBy === null ? [] : [progress.heldBackBy]),
+    ...(progress.heldBackBy === null ? [] : [`held back by ${progress.heldBackBy}`]),
     ...(progress.cost.length === 0 ? [] : [progress.cost.map(formatMoney).join(" + ")]),
     `${rowsPerSecond(progress.rowsPerSecond)} rows/s`,
     `${compactNumber(progress.tokens.input + progress.tokens.output)} tokens`,

@@ -3,10 +3,10 @@ import type { RequestBuilder } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import type { SimulatorOptions } from "../simulator/index.js";
 import { buildUsageReport, UsageTotals, type UsageReport } from "../usage/index.js";
-import { CoolDownPacer } from "../worker/cool-down-pacer.js";
+import { beginsSlowly } from "../worker/pace-account.js";
+import { createPacer } from "../worker/pace-create.js";
 import { RowState, type JournalIndex } from "../writer/journal-index.js";
 import { JournalReader } from "../writer/journal-reader.js";
-import type { Budget } from "./budget.js";
 import { openBudget } from "./open-budget.js";
 import { execute } from "./execute.js";
 import { writeResults, writeUsage, type ResultFiles } from "./finalise.js";
@@ -67,14 +67,13 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
   const job = withEndpoint(record.job, models);
   const totals = openTotals(session, job, models);
   const budget = openBudget(job, record.runId, session, models);
-  const pacer = new CoolDownPacer();
   const provider = options.worker ? models.connect(job.concurrency) : null;
   const watch = new Watch({
     runId: record.runId,
     total: record.rows,
     totals,
     report: session.onProgress,
-    heldBackBy: () => (pacer.coolDownMs > 0 ? "throttled by the provider" : budgetHolds(budget)),
+    waitsForBudget: () => budget?.isWaiting === true,
   });
   try {
     const { reason, index } = await execute({
@@ -92,7 +91,16 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
         embeddedRoot: session.embeddedRoot,
         embeddedDirectory: record.queue.directory,
       },
-      local: provider === null ? null : { provider, pacer, concurrency: job.concurrency },
+      local: provider === null ? null : { provider, concurrency: job.concurrency },
+      openPacer: (redis) =>
+        createPacer({
+          redis,
+          account: models.account ?? record.runId,
+          limits: job.limits,
+          concurrency: job.concurrency,
+          beginsSlowly: beginsSlowly(models.endpoint),
+          log: session.log,
+        }),
       onQueue: async (kind, url, queueDirectory) => {
         record = { ...record, queue: { kind, url, directory: queueDirectory } };
         await directory.write(record);
@@ -169,12 +177,6 @@ async function firstAnswers(
 
 export function countsOf(index: JournalIndex, truncated: number): RunRecord["counts"] {
   return { succeeded: index.succeeded, failed: index.failed, truncated };
-}
-
-function budgetHolds(budget: Budget | null): string | null {
-  return budget?.isWaiting === true
-    ? "the budget: calls wait until others have cost less than they could"
-    : null;
 }
 
 /** A job that names no timeout takes the one that suits where its calls go. */

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
+import type { Redis } from "ioredis";
 import { HaltError } from "../errors.js";
 import type { InputRow } from "../input/row.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
@@ -10,6 +11,7 @@ import type { Provider, ProviderError } from "../provider/provider.js";
 import { queueJobId, rowIndexOfJobId } from "../queue/names.js";
 import { PAYLOAD_VERSION, type QueuePayload } from "../queue/payload.js";
 import { openQueueServer } from "../queue/queue-server.js";
+import type { WorkerReport } from "../queue/registry.js";
 import type { RunQueue } from "../queue/run-queue.js";
 import type { Result, RowError } from "../types.js";
 import type { UsageTotals } from "../usage/index.js";
@@ -22,12 +24,14 @@ import { Writer } from "../writer/writer.js";
 import type { Budget } from "./budget.js";
 import { enqueueAgain } from "./enqueue-again.js";
 import { fundPending } from "./fund-pending.js";
+import type { RunLoad } from "./held-back.js";
 import { pump, waitForRemoteRows } from "./pump.js";
 import { COORDINATOR_WORKER_PREFIX, recover, settleFinished } from "./recover.js";
 import { rejectedResult } from "./rejected-result.js";
 import { coordinateOnRedis, type RedisCoordination } from "./redis-coordination.js";
 import type { RowSource } from "./row-source.js";
 import type { RunDirectory } from "./run-directory.js";
+import { guardAgainstStall } from "./stall-guard.js";
 import { Stop, type StopReason } from "./stop.js";
 
 /** How long calls in flight may take when a run stops early. */
@@ -54,7 +58,9 @@ export interface ExecutionOptions {
     readonly embeddedDirectory: string | null;
   };
   /** null: this process only coordinates. */
-  readonly local: { readonly provider: Provider; readonly pacer: Pacer; readonly concurrency: number } | null;
+  readonly local: { readonly provider: Provider; readonly concurrency: number } | null;
+  /** The pace of this run's calls, shared with everybody on that Redis; null: no Redis. */
+  readonly openPacer: (redis: Redis | null) => Pacer;
   /** Called once the queue is there, with the directory it uses when it is embedded. */
   readonly onQueue: (kind: "redis" | "embedded", url: string, directory: string | null) => Promise<void>;
   readonly onSettled: (result: Result) => void;
@@ -70,10 +76,8 @@ export interface ExecutionView {
   readonly index: JournalIndex;
   readonly inFlight: number;
   readonly stopping: boolean;
-  /** This process calls the model itself. */
-  readonly callsModel: boolean;
-  /** Workers in other processes; null on the embedded queue. */
-  readonly remoteWorkers: { readonly serving: number; readonly refusals: readonly string[] } | null;
+  /** What keeps the run from being faster. */
+  readonly load: Omit<RunLoad, "waitsForBudget">;
 }
 
 export interface ExecutionOutcome {
@@ -105,6 +109,8 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
   let queue: RunQueue | undefined;
   let writer: Writer | undefined;
   let coordination: RedisCoordination | null = null;
+  const pacer = options.openPacer(server.kind === "redis" ? server.redis : null);
+  let guard: { close(): void } | undefined;
   try {
     await options.onQueue(server.kind, server.displayUrl, server.directory);
     const runQueue = server.openRunQueue(runId);
@@ -164,6 +170,10 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
           attempts: job.attempts,
           timeoutMs: job.timeoutMs,
           concurrency: job.concurrency,
+          limits: {
+            requestsPerMinute: job.limits.requestsPerMinute,
+            tokensPerMinute: job.limits.tokensPerMinute,
+          },
         },
         log,
         callsModel: options.local !== null,
@@ -201,7 +211,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
             id: `${COORDINATOR_WORKER_PREFIX}${randomUUID()}`,
             concurrency: options.local.concurrency,
             provider: options.local.provider,
-            pacer: options.local.pacer,
+            pacer,
             attempts: job.attempts,
             timeoutMs: job.timeoutMs,
             mayStart: async (jobId) => {
@@ -225,16 +235,27 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
       get inFlight() {
         return worker?.inFlight ?? 0;
       },
-      callsModel: worker !== null,
       get stopping() {
         return stop.decided !== null;
       },
-      get remoteWorkers() {
-        if (live === null) return null;
-        const reports = live.workers();
-        const refusals = reports.flatMap((report) => report.refusal ?? []);
-        return { serving: reports.length - refusals.length, refusals: [...new Set(refusals)] };
+      get load() {
+        return {
+          holder: pacer.status().holder,
+          callsModel: worker !== null,
+          remote: live === null ? null : servingAndRefusing(live.workers()),
+          inFlight: worker?.inFlight ?? 0,
+          concurrency: job.concurrency,
+          onQueue: outstanding.size,
+          isProduced,
+        };
       },
+    });
+    if (worker === null) pacer.watch(job.model);
+    guard = guardAgainstStall({
+      maxThrottledMs: job.limits.maxThrottledMs,
+      status: () => pacer.status(),
+      settled: () => loaded.index.settled,
+      halt: (error) => stop.because({ kind: "halted", error }),
     });
     if (options.signal.aborted) stop.because({ kind: "interrupted" });
     options.signal.addEventListener("abort", () => stop.because({ kind: "interrupted" }), { once: true });
@@ -267,6 +288,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
     const pumping = pump(runQueue, openWriter, stop, server.kind, log);
     const reason = await stop.reason;
 
+    guard.close();
     producing.abort();
     window.close();
     worker?.pause();
@@ -292,10 +314,17 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
     if (reason.kind === "failed") throw reason.error;
     return { reason, index: loaded.index };
   } finally {
+    guard?.close();
+    pacer.close();
     await writer?.close();
     await endsWithin(queue?.close().catch(() => {}) ?? Promise.resolve(), TELL_MS);
     await server.close();
   }
+}
+
+function servingAndRefusing(reports: readonly WorkerReport[]): RunLoad["remote"] {
+  const refusals = reports.flatMap((report) => report.refusal ?? []);
+  return { serving: reports.length - refusals.length, refusals: [...new Set(refusals)] };
 }
 
 /** Whether `work` ended in time; `null` waits for as long as it takes. Its failure is thrown. */

@@ -1,4 +1,5 @@
 import type { Config } from "../config.js";
+import { UsageError } from "../errors.js";
 import type { AnsweredBy } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import type { Log } from "../log.js";
@@ -10,6 +11,7 @@ import {
   type Environment,
   type Provider,
 } from "../provider/index.js";
+import { paceAccount } from "../worker/pace-account.js";
 import { startSimulator, type SimulatorOptions } from "../simulator/index.js";
 
 /** Where a run's calls go. */
@@ -20,6 +22,8 @@ export interface ModelServer {
   readonly environment: Environment;
   /** Region by which calls are priced, also when they are simulated; null where prices have none. */
   readonly priceRegion: string | null;
+  /** Whose limits calls share; null: this process has no key, so that is not known. */
+  readonly account: string | null;
   /** Opens pooled connections. UsageError when a key is needed and missing. */
   connect(connections: number): Provider;
   close(): Promise<void>;
@@ -59,6 +63,7 @@ export async function openModelServer(
       endpoint,
       providerName,
       environment,
+      account: accountOf(endpoint, environment),
       priceRegion: job.region ?? priced.region,
       connect: (connections) =>
         createProvider(endpoint, {
@@ -72,6 +77,16 @@ export async function openModelServer(
     };
   } catch (error) {
     await simulator?.close();
+    throw error;
+  }
+}
+
+/** A process that only coordinates may have no key. */
+function accountOf(endpoint: Endpoint, environment: Environment): string | null {
+  try {
+    return paceAccount(endpoint, readApiKey(endpoint, environment));
+  } catch (error) {
+    if (error instanceof UsageError) return null;
     throw error;
   }
 }

@@ -2,6 +2,7 @@ import type { ProviderError } from "../provider/index.js";
 import type { Result } from "../types.js";
 import { MoneySum, type UsageTotals } from "../usage/index.js";
 import type { ExecutionView } from "./execute.js";
+import { heldBackBy } from "./held-back.js";
 import { RateMeter, type Progress } from "./progress.js";
 
 const INTERVAL_MS = 200;
@@ -12,7 +13,7 @@ export class Watch {
   readonly #total: number;
   readonly #totals: UsageTotals;
   readonly #report: (progress: Progress) => void;
-  readonly #heldBackBy: () => string | null;
+  readonly #waitsForBudget: () => boolean;
   readonly #rate = new RateMeter();
   #view: ExecutionView | null = null;
   #phase: Progress["phase"] = "running";
@@ -26,13 +27,13 @@ export class Watch {
     total: number;
     totals: UsageTotals;
     report: (progress: Progress) => void;
-    heldBackBy: () => string | null;
+    waitsForBudget: () => boolean;
   }) {
     this.#runId = options.runId;
     this.#total = options.total;
     this.#totals = options.totals;
     this.#report = options.report;
-    this.#heldBackBy = options.heldBackBy;
+    this.#waitsForBudget = options.waitsForBudget;
   }
 
   start(view: ExecutionView): void {
@@ -85,16 +86,7 @@ export class Watch {
       cost: cost.toJSON(),
       rowsPerSecond,
       secondsLeft: rowsPerSecond > 0 ? Math.ceil(left / rowsPerSecond) : null,
-      heldBackBy: this.#holder(view),
+      heldBackBy: view.stopping ? null : heldBackBy({ ...view.load, waitsForBudget: this.#waitsForBudget() }),
     });
-  }
-
-  #holder(view: ExecutionView): string | null {
-    const remote = view.remoteWorkers;
-    if (remote !== null && remote.serving === 0 && !view.callsModel && !view.stopping) {
-      if (remote.refusals.length > 0) return `no worker can serve this run: ${remote.refusals.join("; ")}`;
-      return "waiting for a worker";
-    }
-    return this.#heldBackBy();
   }
 }

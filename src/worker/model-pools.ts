@@ -1,16 +1,19 @@
+import type { Redis } from "ioredis";
 import pLimit from "p-limit";
 import type { Config } from "../config.js";
 import { UsageError } from "../errors.js";
 import type { Log } from "../log.js";
 import { createProvider, readApiKey, resolveEndpoint, type Provider } from "../provider/index.js";
 import type { RunTicket } from "../queue/registry.js";
-import { CoolDownPacer } from "./cool-down-pacer.js";
+import { beginsSlowly, paceAccount } from "./pace-account.js";
+import { createPacer } from "./pace-create.js";
 import type { Pacer } from "./pacer.js";
 
 /** What runs that call the same model server share in one process. */
 export interface ModelPool {
   readonly provider: Provider;
-  readonly pacer: Pacer;
+  /** The pace of one run. Runs share what throttling teaches, and their limits, through Redis. */
+  readonly openPacer: (limits: RunTicket["limits"], concurrency: number) => Pacer;
   /** At most so many calls at once, over all runs. */
   readonly limit: ReturnType<typeof pLimit>;
 }
@@ -24,10 +27,12 @@ export class ModelPools {
   readonly #log: Log;
   readonly #connections: number;
   readonly #limit: ReturnType<typeof pLimit>;
+  readonly #redis: Redis;
   readonly #pools = new Map<string, ModelPool>();
 
-  constructor(config: Config, connections: number, log: Log) {
+  constructor(config: Config, connections: number, redis: Redis, log: Log) {
     this.#config = config;
+    this.#redis = redis;
     this.#log = log;
     this.#connections = connections;
     this.#limit = pLimit(connections);
@@ -50,7 +55,15 @@ export class ModelPools {
           connections: this.#connections,
           log: (event) => this.#log.warn(event, "The model server said something unknown"),
         }),
-        pacer: new CoolDownPacer(),
+        openPacer: (limits, concurrency) =>
+          createPacer({
+            redis: this.#redis,
+            account: paceAccount(endpoint, apiKey),
+            limits: limits ?? {},
+            concurrency,
+            beginsSlowly: beginsSlowly(endpoint),
+            log: this.#log,
+          }),
         limit: this.#limit,
       };
       this.#pools.set(name, pool);

@@ -118,14 +118,14 @@ async function afterFailure(
   startedAt: number,
   options: RowProcessorOptions,
 ): Promise<Result> {
-  if (error.disposition === "throttled") {
-    const delayMs = permit.throttled(error);
+  const delayMs = error.disposition === "throttled" ? permit.throttled(error) : permit.failed(error);
+  if (delayMs !== null) {
+    // Throttled, or nothing reaches the server: the row keeps its attempts.
     options.onAttemptFailed?.(error);
     await keep(job, withEnded(payload, error));
     await job.moveToDelayed(Date.now() + delayMs, token);
     throw new DelayedError();
   }
-  permit.failed(error);
   if (error.disposition === "run") {
     await options.onRunError(error);
     await keep(job, withEnded(payload, error));

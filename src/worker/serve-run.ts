@@ -52,11 +52,12 @@ export async function serveRun(options: ServeRunOptions): Promise<ServedRun> {
     isInterrupted = true;
   };
   server.redis.on("close", onClose);
+  const pacer = pool.openPacer(ticket.limits, options.concurrency);
   const worker = startRunWorker(queue, {
     id,
     concurrency: options.concurrency,
     provider: pool.provider,
-    pacer: pool.pacer,
+    pacer,
     limit: pool.limit,
     attempts: ticket.attempts,
     timeoutMs: ticket.timeoutMs,
@@ -109,6 +110,7 @@ export async function serveRun(options: ServeRunOptions): Promise<ServedRun> {
       leaving.abort(new Error("stopping"));
       await worker.stop(graceMs, hurry);
       gate.close();
+      pacer.close();
       server.redis.off("close", onClose);
       await queue.close().catch(() => {});
     },

@@ -46,7 +46,7 @@ export function newWorkerId(): string {
 export async function hostWorker(options: WorkerHostOptions): Promise<void> {
   const { signal, log, server } = options;
   const registry = new RunRegistry(server.redis);
-  const pools = new ModelPools(options.config, options.concurrency, log);
+  const pools = new ModelPools(options.config, options.concurrency, server.redis, log);
   const host = new WorkerHost(options, registry, pools);
   let isLost = false;
   while (!signal.aborted) {

@@ -1,0 +1,296 @@
+import { PACE_RULES as RULES } from "../queue/pace-rules.js";
+import type { PaceReply, PaceReport, ThrottleReport } from "../queue/pace-store.js";
+
+/** Requests or tokens: what is known of their limit, and how far slots are taken. Times in milliseconds. */
+interface Dimension {
+  /** The next slot in time: everything before is taken. */
+  tail: number;
+  /** The lowest limit that a run gives, per second; 0 for none. */
+  given: number;
+  givenUntil: number;
+  /**
+   * - none: nothing was learned
+   * - level: the provider refused; its limit is about `level`
+   * - ramp: growing from `level`
+   */
+  mode: "none" | "level" | "ramp";
+  level: number;
+  /** When the level was found or the ramp began: the end of the pause before it. */
+  from: number;
+  holdSeconds: number;
+  growth: number;
+  /** When somebody last had to wait for it. */
+  boundAt: number;
+}
+
+/** The pace of one account and model. Mirrored by the script in `queue/pace-script.ts`. */
+export interface PaceState {
+  generation: number;
+  coolUntil: number;
+  /** Throttlings in a row. */
+  strikes: number;
+  /** When the first of them came. */
+  chainFrom: number;
+  /** Of the last throttling: when, about what, and the rate that was in force (0: none). */
+  event: { at: number; cause: ThrottleReport["cause"]; rate: number };
+  /** When the present load began. */
+  activeFrom: number;
+  lastAt: number;
+  readonly requests: Dimension;
+  readonly tokens: Dimension;
+  /** Calls admitted by second of the clock. */
+  readonly seen: Map<number, number>;
+}
+
+export function newPaceState(): PaceState {
+  return {
+    generation: 0,
+    coolUntil: 0,
+    strikes: 0,
+    chainFrom: 0,
+    event: { at: 0, cause: "requests", rate: 0 },
+    activeFrom: 0,
+    lastAt: 0,
+    requests: newDimension(),
+    tokens: newDimension(),
+    seen: new Map(),
+  };
+}
+
+function newDimension(): Dimension {
+  return {
+    tail: 0,
+    given: 0,
+    givenUntil: 0,
+    mode: "none",
+    level: 0,
+    from: 0,
+    holdSeconds: 0,
+    growth: 0,
+    boundAt: 0,
+  };
+}
+
+/** Takes one report in and answers it. `now`: milliseconds of a clock that all who share the state read. */
+export function exchangePace(state: PaceState, report: PaceReport, now: number): PaceReply {
+  const { requests, tokens } = state;
+  if (now - state.lastAt > RULES.memorySeconds * 1000) state.activeFrom = now;
+  giveLimit(requests, report.requestsPerSecond, now);
+  giveLimit(tokens, report.tokensPerSecond, now);
+  for (const { ageMs, requests: count } of report.seen) note(state, now - ageMs, count);
+  if (report.throttled !== null) throttle(state, report.throttled, report.meanTokens, now);
+  else if (report.seen.some((calls) => calls.requests < 0)) measureAgain(state, report.meanTokens, now);
+  const isBeginning = now - state.lastAt > RULES.idleMs && report.wants.length > 0;
+  if (isBeginning) startRamp(requests, report.startPerSecond, now);
+  endRamp(requests, now);
+  freezeProbe(requests, state.lastAt, now);
+  freezeProbe(tokens, state.lastAt, now);
+  const requestRate = rateOf(requests, now);
+  const tokenRate = rateOf(tokens, now);
+  if (tokenRate > 0) tokens.tail += (report.settledTokens * 1000) / tokenRate;
+  if (report.wants.length > 0 || report.seen.length > 0) state.lastAt = now;
+  const controlled = requestRate > 0 || tokenRate > 0 || state.coolUntil > now;
+  return {
+    controlled,
+    generation: state.generation,
+    coolDownMs: Math.max(0, Math.ceil(state.coolUntil - now)),
+    throttledForMs:
+      state.strikes > 0 && now < state.coolUntil + RULES.chainMs
+        ? Math.max(1, Math.floor(now - state.chainFrom))
+        : 0,
+    requestsPerSecond: requestRate,
+    tokensPerSecond: tokenRate,
+    isGiven: isGiven(requests, requestRate, now) || isGiven(tokens, tokenRate, now),
+    waitsMs: controlled ? report.wants.map((cost) => reserve(state, cost, requestRate, tokenRate, now)) : [],
+  };
+}
+
+/** The rate in force, per second; 0 for none. */
+export function rateOf(dimension: Readonly<Dimension>, now: number): number {
+  const given = dimension.givenUntil > now ? dimension.given * RULES.headroom : 0;
+  if (dimension.mode === "none") return given;
+  const learned = learnedRate(dimension, Math.max(0, now - dimension.from) / 1000);
+  return given > 0 ? Math.min(given, learned) : learned;
+}
+
+function learnedRate({ mode, level, growth, holdSeconds }: Readonly<Dimension>, seconds: number): number {
+  if (mode === "ramp") return level * growth ** Math.min(seconds, 100);
+  const recovered = level * RULES.cut * growth ** Math.min(seconds, 100);
+  const probing = Math.min(Math.max(0, seconds - holdSeconds), 60);
+  const beyond = Math.exp(RULES.probe * probing + RULES.probeFaster * probing * probing);
+  return Math.min(recovered, level * RULES.headroom * beyond);
+}
+
+function giveLimit(dimension: Dimension, perSecond: number, now: number): void {
+  if (perSecond <= 0) return;
+  if (dimension.givenUntil > now && dimension.given < perSecond) return;
+  dimension.given = perSecond;
+  dimension.givenUntil = now + RULES.givenTtlMs;
+}
+
+function isGiven(dimension: Dimension, rate: number, now: number): boolean {
+  return rate > 0 && dimension.givenUntil > now && rate >= dimension.given * RULES.headroom;
+}
+
+/** A slot for one call: the first moment that suits both limits. Returns whole milliseconds from now. */
+function reserve(
+  state: PaceState,
+  cost: number,
+  requestRate: number,
+  tokenRate: number,
+  now: number,
+): number {
+  const { requests, tokens } = state;
+  let start = Math.max(now, state.coolUntil);
+  if (requestRate > 0) {
+    const spacing = 1000 / requestRate;
+    const free = requests.tail - Math.max(0, RULES.creditMs - spacing);
+    if (free > now + RULES.bindingMs) requests.boundAt = now;
+    start = Math.max(start, free);
+  }
+  if (tokenRate > 0) {
+    const free = tokens.tail - RULES.creditMs;
+    if (free > now + RULES.bindingMs) tokens.boundAt = now;
+    start = Math.max(start, free);
+  }
+  if (requestRate > 0) requests.tail = Math.max(start, requests.tail) + 1000 / requestRate;
+  if (tokenRate > 0) tokens.tail = Math.max(start, tokens.tail) + (cost * 1000) / tokenRate;
+  note(state, start, 1);
+  return Math.floor(start - now);
+}
+
+function note(state: PaceState, at: number, count: number): void {
+  const second = Math.floor(at / 1000);
+  const { seen } = state;
+  if (!seen.has(second)) {
+    for (const old of seen.keys()) if (old < second - RULES.memorySeconds) seen.delete(old);
+  }
+  seen.set(second, Math.max(0, (seen.get(second) ?? 0) + count));
+}
+
+/** The most calls admitted in one of the three seconds up to `at`. */
+function peakSecond(state: PaceState, at: number): number {
+  const second = Math.floor(at / 1000);
+  return Math.max(...[0, 1, 2].map((back) => state.seen.get(second - back) ?? 0));
+}
+
+/** Calls admitted per second over the last minute, or since the load began. */
+function meanOfMinute(state: PaceState, now: number): number {
+  const second = Math.floor(now / 1000);
+  let sum = 0;
+  for (const [at, count] of state.seen) if (at > second - RULES.memorySeconds && at <= second) sum += count;
+  const seconds = Math.min(RULES.memorySeconds, Math.max(1, (now - state.activeFrom) / 1000));
+  return sum / seconds;
+}
+
+function throttle(state: PaceState, report: ThrottleReport, meanTokens: number, now: number): void {
+  const asked = Math.min(report.retryAfterMs, RULES.maxRetryAfterMs);
+  if (report.generation < state.generation) {
+    // Of a burst that is known: only its wish to wait longer is new.
+    if (now + asked > state.coolUntil) pauseUntil(state, now + asked);
+    measureAgain(state, meanTokens, now);
+    return;
+  }
+  const isChain = state.strikes > 0 && now < state.coolUntil + RULES.chainMs;
+  state.strikes = isChain ? state.strikes + 1 : 1;
+  if (!isChain) state.chainFrom = now;
+  state.generation += 1;
+  const dimension = dimensionOf(state, report.cause);
+  const level = dimension.mode === "level" ? dimension.level : 0;
+  state.event = { at: now, cause: report.cause, rate: rateOf(dimension, now) };
+  if (state.strikes === 1 || report.cause === "burst") {
+    const known = { level, holdSeconds: dimension.holdSeconds };
+    dimension.level = measuredLevel(state, meanTokens);
+    dimension.mode = report.cause === "burst" ? "ramp" : "level";
+    dimension.growth = report.cause === "burst" ? RULES.burstGrowth : RULES.rampGrowth;
+    dimension.holdSeconds = RULES.holdSeconds;
+    if (known.level > 0 && Math.abs(dimension.level / known.level - 1) < RULES.sameLevel)
+      dimension.holdSeconds = Math.min(RULES.maxHoldSeconds, known.holdSeconds * 2);
+    if (report.cause === "burst") dimension.level *= RULES.cut;
+  } else {
+    lowerLevel(state, dimension, report.cause === "tokens" ? meanTokens : 1, now);
+  }
+  dimension.boundAt = now;
+  const pause = Math.min(RULES.maxPauseMs, RULES.pauseMs * 2 ** Math.min(state.strikes - 1, 10));
+  // Slots taken so far are void: whoever holds one asks again under the new generation.
+  state.requests.tail = 0;
+  state.tokens.tail = 0;
+  pauseUntil(state, now + Math.max(pause, asked));
+}
+
+function pauseUntil(state: PaceState, until: number): void {
+  state.coolUntil = until;
+  dimensionOf(state, state.event.cause).from = until;
+}
+
+function dimensionOf(state: PaceState, cause: ThrottleReport["cause"]): Dimension {
+  return cause === "tokens" ? state.tokens : state.requests;
+}
+
+/** Refusals of one burst arrive one by one; each shows that less was admitted than had seemed. */
+function measureAgain(state: PaceState, meanTokens: number, now: number): void {
+  if (state.strikes !== 1 || now - state.event.at > RULES.chainMs) return;
+  const { cause } = state.event;
+  const dimension = dimensionOf(state, cause);
+  if (dimension.mode === "none") return;
+  const level = measuredLevel(state, meanTokens) * (cause === "burst" ? RULES.cut : 1);
+  dimension.level = Math.min(dimension.level, level);
+}
+
+/**
+ * The limit as the last throttling shows it: what was admitted in the fullest of the last seconds, no more
+ * than the rate in force allowed, no less than half of that.
+ */
+function measuredLevel(state: PaceState, meanTokens: number): number {
+  const { at, cause, rate } = state.event;
+  const unit = cause === "tokens" ? Math.max(1, meanTokens) : 1;
+  const measured = Math.max(RULES.leastLevel, peakSecond(state, at)) * unit;
+  return rate === 0 ? measured : Math.min(rate, Math.max(measured, rate * 0.5));
+}
+
+/**
+ * Refused again after a pause and at half the level: a limit over a longer time. The last minute's mean is
+ * that limit, as long as the minute reaches back to before the trouble.
+ */
+function lowerLevel(state: PaceState, dimension: Dimension, unit: number, now: number): void {
+  if (dimension.mode !== "level") {
+    dimension.mode = "level";
+    dimension.level = Math.max(RULES.leastLevel, meanOfMinute(state, now)) * unit;
+    dimension.growth = RULES.rampGrowth;
+    dimension.holdSeconds = RULES.holdSeconds;
+    return;
+  }
+  const inMemory = now - state.chainFrom < RULES.memorySeconds * 1000;
+  const lower = inMemory ? meanOfMinute(state, now) * unit : dimension.level * 0.7;
+  dimension.level = Math.max(RULES.leastLevel * unit, Math.min(dimension.level, lower));
+}
+
+function startRamp(requests: Dimension, startPerSecond: number, now: number): void {
+  if (startPerSecond <= 0 || requests.mode !== "none") return;
+  const given = rateOf(requests, now);
+  const start = Math.max(startPerSecond, given * RULES.rampStart);
+  if (given > 0 && start >= given) return;
+  requests.mode = "ramp";
+  requests.level = start;
+  requests.growth = RULES.rampGrowth;
+  requests.from = now;
+  requests.boundAt = now;
+}
+
+/** A ramp has reached its limit, or nobody has needed it to grow for a while. */
+function endRamp(requests: Dimension, now: number): void {
+  if (requests.mode !== "ramp" || now < requests.from) return;
+  const given = requests.givenUntil > now ? requests.given * RULES.headroom : 0;
+  const rate = learnedRate(requests, (now - requests.from) / 1000);
+  const isReached = given > 0 && rate >= given;
+  const isIdle = now - Math.max(requests.boundAt, requests.from) > RULES.rampEndMs;
+  if (isReached || isIdle) requests.mode = "none";
+}
+
+/** A higher level is tried only while the known one holds somebody back. */
+function freezeProbe(dimension: Dimension, lastAt: number, now: number): void {
+  if (dimension.mode !== "level" || now - dimension.boundAt < 1000) return;
+  const isProbing = now - dimension.from > dimension.holdSeconds * 1000;
+  if (isProbing)
+    dimension.from += Math.min(now - lastAt, now - dimension.from - dimension.holdSeconds * 1000);
+}

@@ -1,0 +1,190 @@
+import type { Redis } from "ioredis";
+import type { Log } from "../log.js";
+import { listenForAbort, stopListening } from "../provider/abort-listeners.js";
+import type { ProviderError } from "../provider/provider.js";
+import { RedisPaceStore } from "../queue/pace-redis.js";
+import { PACE_RULES } from "../queue/pace-rules.js";
+import type { PaceStore } from "../queue/pace-store.js";
+import type { ModelRequest } from "../types.js";
+import { isAnswer, isOutage, PaceBreaker } from "./pace-breaker.js";
+import { throttleCause } from "./pace-cause.js";
+import { PaceKeeper, type Start } from "./pace-keeper.js";
+import { MemoryPaceStore } from "./pace-memory.js";
+import { PaceTokens } from "./pace-tokens.js";
+import type { Pacer, PaceHolder, PaceStatus, Permit } from "./pacer.js";
+
+/** Requests per second with which a load begins: where limits are known or the vendor punishes growth. */
+const START_PER_SECOND = 3;
+const SLOW_START_PER_SECOND = 10;
+
+export interface PacerOptions {
+  /** Shares the pace with everybody on this Redis; null: with nobody. */
+  readonly redis: Redis | null;
+  /** See `paceAccount`. */
+  readonly account: string;
+  /** The run's own; the lowest of all runs that share the account and model holds. */
+  readonly limits: {
+    readonly requestsPerMinute?: number | undefined;
+    readonly tokensPerMinute?: number | undefined;
+  };
+  /** Calls that this pacer's user makes at once at most. */
+  readonly concurrency: number;
+  /** See `beginsSlowly`. */
+  readonly beginsSlowly: boolean;
+  readonly log: Log;
+}
+
+/** Opens the pacer of one run in this process. Shares what others learn about the account's models. */
+export function createPacer(options: PacerOptions): Pacer {
+  const store = options.redis === null ? new MemoryPaceStore() : new RedisPaceStore(options.redis);
+  return new AccountPacer(options, store);
+}
+
+interface ModelPace {
+  readonly keeper: PaceKeeper;
+  readonly tokens: PaceTokens;
+}
+
+class AccountPacer implements Pacer {
+  readonly #options: PacerOptions;
+  readonly #store: PaceStore;
+  readonly #breaker: PaceBreaker;
+  readonly #models = new Map<string, ModelPace>();
+  #storeFailed = false;
+
+  constructor(options: PacerOptions, store: PaceStore) {
+    this.#options = options;
+    this.#store = store;
+    this.#breaker = new PaceBreaker(options.concurrency);
+  }
+
+  async acquire(request: ModelRequest, signal: AbortSignal): Promise<Permit> {
+    const pace = this.#pace(request.model);
+    for (;;) {
+      const entry = this.#breaker.enter();
+      if (typeof entry === "number") {
+        await pause(entry, signal);
+        continue;
+      }
+      const isProbe = entry === "probe";
+      const estimate = pace.keeper.needsCost ? pace.tokens.estimate(request) : null;
+      const cost = estimate === null ? 0 : pace.tokens.expected(estimate, request);
+      try {
+        const start = await pace.keeper.acquire(cost, signal);
+        if (isProbe || !this.#breaker.isOpen) return this.#permit(pace, start, estimate, isProbe);
+        pace.keeper.ended(start, 0); // the endpoint went away while this call waited for its slot
+      } catch (error) {
+        this.#breaker.left(isProbe);
+        throw error;
+      }
+    }
+  }
+
+  status(): PaceStatus {
+    const replies = [...this.#models.values()].flatMap(({ keeper }) => keeper.reply ?? []);
+    return {
+      holder: this.#holder(replies),
+      throttledForMs: Math.max(0, ...replies.map(({ throttledForMs }) => throttledForMs)),
+      downForMs: this.#breaker.downForMs,
+      wasAnswered: this.#breaker.wasAnswered,
+    };
+  }
+
+  watch(model: string): void {
+    this.#pace(model).keeper.watch();
+  }
+
+  close(): void {
+    for (const { keeper } of this.#models.values()) keeper.close();
+  }
+
+  #holder(replies: readonly NonNullable<PaceKeeper["reply"]>[]): PaceHolder | null {
+    const breaker = this.#breaker;
+    if (breaker.isOpen) return { kind: "endpoint_down", code: breaker.code, probeInMs: breaker.probeInMs };
+    const forMs = Math.max(0, ...replies.map(({ coolDownMs }) => coolDownMs));
+    if (forMs > 0) return { kind: "throttled", forMs };
+    const held = replies.find(({ controlled, waiting }) => controlled && waiting > 0);
+    if (held === undefined) return null;
+    const share = held.isGiven ? PACE_RULES.headroom : 1;
+    return {
+      kind: "rate_limit",
+      requestsPerMinute: Math.round((held.requestsPerSecond * 60) / share),
+      tokensPerMinute: Math.round((held.tokensPerSecond * 60) / share),
+      isGiven: held.isGiven,
+    };
+  }
+
+  #pace(model: string): ModelPace {
+    const known = this.#models.get(model);
+    if (known !== undefined) return known;
+    const { limits, account, concurrency, beginsSlowly } = this.#options;
+    const tokens = new PaceTokens();
+    const isLimited = limits.requestsPerMinute !== undefined || limits.tokensPerMinute !== undefined;
+    const keeper = new PaceKeeper({
+      store: this.#store,
+      key: `${account}:${model}`,
+      requestsPerSecond: (limits.requestsPerMinute ?? 0) / 60,
+      tokensPerSecond: (limits.tokensPerMinute ?? 0) / 60,
+      startPerSecond: isLimited ? START_PER_SECOND : beginsSlowly ? SLOW_START_PER_SECOND : 0,
+      concurrency,
+      meanTokens: () => tokens.mean,
+      onStoreError: (error) => this.#storeError(error),
+    });
+    const pace = { keeper, tokens };
+    this.#models.set(model, pace);
+    return pace;
+  }
+
+  #permit({ keeper, tokens }: ModelPace, start: Start, estimate: number | null, isProbe: boolean): Permit {
+    const breaker = this.#breaker;
+    const answered = (): void => {
+      if (breaker.answered()) keeper.restart();
+    };
+    return {
+      succeeded: (usage) => {
+        answered();
+        tokens.observe(estimate, usage);
+        keeper.ended(start, usage.inputTokens + usage.outputTokens);
+      },
+      throttled: (error: ProviderError) => {
+        answered();
+        const retryAfterMs = Math.max(0, error.retryAfterMs ?? 0);
+        keeper.refused(start, { cause: throttleCause(error), retryAfterMs });
+        const least = Math.max(PACE_RULES.pauseMs, Math.min(retryAfterMs, PACE_RULES.maxRetryAfterMs));
+        return Math.ceil(least * (1 + Math.random() / 2));
+      },
+      failed: (error) => {
+        const usage = error?.usage ?? null;
+        keeper.ended(start, usage === null ? 0 : usage.inputTokens + usage.outputTokens);
+        if (error !== null && isOutage(error)) return breaker.failed(error, isProbe);
+        if (error !== null && isAnswer(error)) answered();
+        else breaker.left(isProbe);
+        return null;
+      },
+    };
+  }
+
+  #storeError(error: unknown): void {
+    if (this.#storeFailed) return;
+    this.#storeFailed = true;
+    this.#options.log.warn({ error: String(error) }, "The shared pace cannot be read; trying again");
+  }
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) throw signal.reason;
+  await new Promise<void>((resolve, reject) => {
+    const leaving = {
+      abort: (reason: unknown): void => {
+        clearTimeout(timer);
+        stopListening(signal, leaving);
+        reject(reason as Error);
+      },
+    };
+    const timer = setTimeout(() => {
+      stopListening(signal, leaving);
+      resolve();
+    }, ms);
+    listenForAbort(signal, leaving);
+  });
+}

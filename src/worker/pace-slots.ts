@@ -1,0 +1,94 @@
+/** A call that waits for its start. */
+export interface Waiter {
+  readonly cost: number;
+  /** When its slot begins; null: it has none. */
+  due: number | null;
+  readonly go: () => void;
+}
+
+/** Timers are late rather than early; a slot within this time is due, milliseconds. */
+const PRECISION_MS = 0.5;
+
+/** Calls in the order in which they came, the first of them with slots, each started when its slot begins. */
+export class SlotQueue {
+  readonly #now: () => number;
+  #waiters: Waiter[] = [];
+  #reserved = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get length(): number {
+    return this.#waiters.length;
+  }
+
+  get unreserved(): number {
+    return this.#waiters.length - this.#reserved;
+  }
+
+  /** When the last reserved slot begins; in the past when there is none. */
+  get lastDue(): number {
+    return this.#waiters[this.#reserved - 1]?.due ?? Number.NEGATIVE_INFINITY;
+  }
+
+  add(waiter: Waiter): void {
+    this.#waiters.push(waiter);
+  }
+
+  remove(waiter: Waiter): void {
+    const index = this.#waiters.indexOf(waiter);
+    if (index < 0) return;
+    this.#waiters.splice(index, 1);
+    if (waiter.due !== null) this.#reserved -= 1;
+  }
+
+  firstUnreserved(most: number): Waiter[] {
+    return this.#waiters.slice(this.#reserved, this.#reserved + most);
+  }
+
+  /** Gives slots, ascending, to the first calls without; a call that has left meanwhile wastes its slot. */
+  reserve(waiters: readonly Waiter[], dues: readonly number[]): void {
+    for (const [index, waiter] of waiters.entries()) {
+      if (this.#waiters[this.#reserved] !== waiter) continue;
+      waiter.due = dues[index] ?? null;
+      if (waiter.due !== null) this.#reserved += 1;
+    }
+    this.#arm();
+  }
+
+  /** Takes all slots back. */
+  unreserve(): void {
+    for (const waiter of this.#waiters.slice(0, this.#reserved)) waiter.due = null;
+    this.#reserved = 0;
+    clearTimeout(this.#timer);
+  }
+
+  /** Starts the first call without a slot. */
+  startFirst(): void {
+    this.#waiters.shift()?.go();
+  }
+
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const due = this.#waiters[0]?.due ?? null;
+    if (due === null) return;
+    this.#timer = setTimeout(() => this.#startDue(), Math.max(0, due - this.#now()));
+  }
+
+  #startDue(): void {
+    const now = this.#now() + PRECISION_MS;
+    let count = 0;
+    while (count < this.#reserved && (this.#waiters[count]?.due ?? Number.POSITIVE_INFINITY) <= now)
+      count += 1;
+    const started = this.#waiters.splice(0, count);
+    this.#reserved -= count;
+    for (const waiter of started) waiter.go();
+    this.#arm();
+  }
+}
