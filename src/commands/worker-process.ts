@@ -34,7 +34,8 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<v
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   process.on("disconnect", onSignal);
-  log.info({ queue: server.displayUrl, concurrency: options.concurrency, workerId }, "Waiting for runs");
+  const { displayUrl: queue } = server;
+  log.info({ queue, concurrency: options.concurrency, workerId, pid: process.pid }, "Waiting for runs");
   await hostWorker({
     server,
     config,
