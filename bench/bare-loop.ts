@@ -1,7 +1,7 @@
 /**
  * What people write today: a p-limit loop that keeps everything in memory and loses it on a crash.
  *
- *     node --import tsx bench/bare-loop.ts openai|fetch|undici <baseUrl> <rows> <concurrency>
+ *     node --import tsx bench/bare-loop.ts "openai SDK"|fetch|undici <baseUrl> <rows> <concurrency>
  */
 import OpenAI from "openai";
 import pLimit from "p-limit";
@@ -23,7 +23,7 @@ interface Completion {
 }
 
 function callerOf(name: string): (row: number) => Promise<Completion> {
-  if (name === "openai") {
+  if (name === "openai SDK") {
     const sdk = new OpenAI({ apiKey: "none", baseURL: baseUrl, maxRetries: 0 });
     return (row) =>
       sdk.chat.completions.create({ model: "qwen-plus", messages: messagesOf(row), temperature: 0.3 });
@@ -55,13 +55,14 @@ function callerOf(name: string): (row: number) => Promise<Completion> {
 }
 
 const call = callerOf(client);
-const limit = pLimit(concurrency);
-const answers: (string | null)[] = [];
-let tokens = 0;
 
-await measure(rows, async () => {
+/** Calls every row, at most `concurrency` at once, and keeps the answers in memory. */
+async function loop(count: number): Promise<void> {
+  const limit = pLimit(concurrency);
+  const answers: (string | null)[] = [];
+  let tokens = 0;
   await Promise.all(
-    Array.from({ length: rows }, (_, row) =>
+    Array.from({ length: count }, (_, row) =>
       limit(async () => {
         const completion = await call(row);
         answers[row] = completion.choices[0]?.message.content ?? null;
@@ -69,6 +70,12 @@ await measure(rows, async () => {
       }),
     ),
   );
-  if (answers.length !== rows || tokens === 0) throw new Error("not every row was answered");
-});
+  if (answers.length !== count || tokens === 0) throw new Error("not every row was answered");
+}
+
+await measure(
+  rows,
+  () => loop(rows),
+  () => loop(Math.min(rows, concurrency)),
+);
 process.exit(0);

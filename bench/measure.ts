@@ -13,8 +13,16 @@ export function promptOf(row: number): string {
   return `${row} ${"The quick brown fox jumps over the lazy dog near the river bank. ".repeat(15)}`;
 }
 
-/** Times the work and prints a Measurement. */
-export async function measure(rows: number, work: () => Promise<void>): Promise<void> {
+/**
+ * Times the work and prints a Measurement. `warmUp` runs before and is not counted: loading code and the
+ * first compilation are alike for everybody and not what is compared.
+ */
+export async function measure(
+  rows: number,
+  work: () => Promise<void>,
+  warmUp: () => Promise<void> = async () => {},
+): Promise<void> {
+  await warmUp();
   const cpuBefore = process.cpuUsage();
   const startedAt = performance.now();
   await work();

@@ -1,0 +1,115 @@
+/**
+ * promptmill beside the loops that people write, on the same model server, in the same run.
+ *
+ *     npm run bench              3 rounds of 20,000 rows, medians, one table in Markdown (about 8 minutes)
+ *     npm run bench -- --quick   1 round of 5,000 rows
+ *
+ * Needs redis-server. Pin-able systems run clients on the first core, Redis and model server on the second.
+ */
+import { cpus } from "node:os";
+import type { Measurement } from "./measure.js";
+import { median, Stand } from "./stand.js";
+
+const isQuick = process.argv.includes("--quick");
+const ROUNDS = isQuick ? 1 : 3;
+const ROWS = isQuick ? 5_000 : 20_000;
+const EMBEDDED_ROWS = isQuick ? 2_000 : 5_000;
+
+interface Contestant {
+  readonly name: string;
+  readonly measure: () => Promise<Measurement>;
+}
+
+interface Setting {
+  readonly title: string;
+  readonly delayMs: number;
+  readonly concurrency: number;
+  readonly hasEmbedded: boolean;
+}
+
+const SETTINGS: readonly Setting[] = [
+  { title: "Answers at once, concurrency 200", delayMs: 0, concurrency: 200, hasEmbedded: true },
+  { title: "Answers after 500 ms, concurrency 1,000", delayMs: 500, concurrency: 1_000, hasEmbedded: false },
+];
+
+const stand = new Stand();
+try {
+  stand.input(ROWS);
+  const redis = await stand.redis();
+  process.stdout.write(
+    `${cpus().length} cores, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}, `,
+  );
+  process.stdout.write(`${ROWS.toLocaleString("en")} rows, median of ${ROUNDS}\n`);
+  for (const setting of SETTINGS) await compare(setting, redis);
+} finally {
+  await stand.close();
+}
+
+async function compare(setting: Setting, redis: string): Promise<void> {
+  const { delayMs, concurrency, hasEmbedded } = setting;
+  const url = await stand.modelServer(delayMs);
+  const bare = (client: string): Contestant => ({
+    name: `bare loop, ${client}`,
+    measure: () => stand.contestant("./bare-loop.ts", [client, url, ROWS, concurrency]),
+  });
+  const promptmill = (name: string, rows: number, queue: string): Contestant => ({
+    name: `promptmill, ${name}`,
+    measure: () => stand.contestant("./promptmill-run.ts", [stand.folder, url, rows, concurrency, queue]),
+  });
+  const withWorkers = (count: number): Contestant => ({
+    name: `promptmill, Redis, ${count} worker process${count === 1 ? "" : "es"}`,
+    measure: async () => {
+      const workers = Array.from({ length: count }, () =>
+        stand.worker(redis, url, Math.ceil(concurrency / count)),
+      );
+      try {
+        return await stand.contestant("./promptmill-run.ts", [
+          ...[stand.folder, url, ROWS, concurrency, redis],
+          "--no-worker",
+        ]);
+      } finally {
+        for (const worker of workers) worker.kill("SIGKILL");
+      }
+    },
+  });
+  const contestants = [
+    bare("openai SDK"),
+    bare("fetch"),
+    bare("undici"),
+    promptmill("Redis, one process", ROWS, redis),
+    ...(hasEmbedded ? [promptmill("embedded queue", EMBEDDED_ROWS, "embedded")] : []),
+    withWorkers(1),
+    withWorkers(2),
+  ];
+  const rounds = new Map<string, Measurement[]>();
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const { name, measure } of contestants) {
+      const measurement = await measure();
+      process.stderr.write(
+        `${setting.title}, round ${round + 1}: ${name}: ${measurement.rowsPerSecond.toFixed(0)} rows/s\n`,
+      );
+      rounds.set(name, [...(rounds.get(name) ?? []), measurement]);
+    }
+  }
+  print(setting, rounds);
+}
+
+function print(setting: Setting, rounds: ReadonlyMap<string, readonly Measurement[]>): void {
+  const rate = (name: string): number => median((rounds.get(name) ?? []).map((one) => one.rowsPerSecond));
+  const sdk = rate("bare loop, openai SDK");
+  const undici = rate("bare loop, undici");
+  const lines = [
+    "",
+    `### ${setting.title}`,
+    "",
+    "| | rows/s | ÷ SDK loop | ÷ undici loop | CPU s per 1,000 rows | peak MB |",
+    "|---|---|---|---|---|---|",
+  ];
+  for (const [name, measurements] of rounds) {
+    const of = (pick: (one: Measurement) => number): number => median(measurements.map(pick));
+    lines.push(
+      `| ${name} | ${of((one) => one.rowsPerSecond).toFixed(0)} | ${(rate(name) / sdk).toFixed(2)} | ${(rate(name) / undici).toFixed(2)} | ${of((one) => one.cpuSecondsPer1000).toFixed(3)} | ${of((one) => one.peakMb).toFixed(0)} |`,
+    );
+  }
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
