@@ -7,6 +7,7 @@ interface RunFlags extends SessionFlags {
   readonly limit?: number;
   readonly budget?: number;
   readonly reuse?: string | boolean;
+  readonly lenient?: boolean;
   readonly set?: string[];
   readonly runId?: string;
   readonly simulate?: string | boolean;
@@ -20,6 +21,7 @@ export function registerRun(program: Command): void {
     .option("--input <file>", 'instead of the job\'s input; "-" is standard input')
     .option("--concurrency <n>", "calls under way at once", positiveInteger)
     .option("--limit <n>", "only the first n rows", positiveInteger)
+    .option("--lenient", "rows that cannot be read fail by themselves instead of stopping the run")
     .option("--budget <amount>", "halt before the run could cost more than this", positiveNumber)
     .option("--reuse [run|job]", "take answers of earlier runs of this job (or of the one named) at no cost")
     .option(
@@ -49,7 +51,7 @@ export function registerRun(program: Command): void {
         limit: flags.limit,
         budget: flags.budget,
         reuse: flags.reuse,
-        set: parseSet(flags.set ?? []),
+        set: { ...parseSet(flags.set ?? []), ...(flags.lenient ? { "input.lenient": true } : {}) },
         runId: flags.runId,
         worker: flags.worker,
       }),

@@ -57,7 +57,9 @@ export async function openModelServer(
       environment,
     );
     const priced =
-      simulator === null ? endpoint : resolveEndpoint({ ...job }, config.providers, config.environment);
+      simulator === null || job.provider === "simulator"
+        ? endpoint
+        : resolveEndpoint({ ...job }, config.providers, config.environment);
     const apiKey = options.callsModel ? readApiKey(endpoint, environment) : null;
     return {
       endpoint,

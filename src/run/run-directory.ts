@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { UsageError } from "../errors.js";
@@ -13,6 +13,7 @@ export interface RunDirectory {
   readonly file: (name: string) => string;
   read(): Promise<RunRecord>;
   write(record: RunRecord): Promise<void>;
+  /** Lets go of the run. One that was refused before it began leaves no folder behind. */
   release(): void;
 }
 
@@ -54,7 +55,10 @@ function openDirectory(path: string, lock: ProcessLock): RunDirectory {
       await writeFileAtomically(file("run.json"), (append) => append(`${JSON.stringify(record, null, 2)}\n`));
       await syncDirectory(path);
     },
-    release: () => lock.release(),
+    release: () => {
+      if (!existsSync(file("run.json"))) rmSync(path, { recursive: true, force: true });
+      lock.release();
+    },
   };
 }
 
