@@ -267,6 +267,7 @@ export class PaceKeeper {
     if (this.#reply !== null && reply.generation !== this.#reply.generation) this.#queue.unreserve();
     this.#reply = reply;
     this.#repliedAt = now;
+    this.#lastStartAt = Math.max(this.#lastStartAt, now); // asked just now: the pause is over
     // What the store does not know yet may take the freedom away again.
     this.#mode = reply.controlled ? "controlled" : this.#throttled === null ? "free" : "unknown";
     if (!reply.controlled) {
