@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import type { RunStatus } from "../run/status.js";
+import { asTyped } from "./typed.js";
 
 interface StatusFlags {
   readonly out?: string;
@@ -27,7 +28,7 @@ export function registerStatus(program: Command): void {
       } else if (statuses.length === 0) {
         process.stdout.write(`No runs below ${root}.\n`);
       } else {
-        process.stdout.write(statusTable(statuses));
+        process.stdout.write(asTyped(statusTable(statuses)));
       }
     });
 }

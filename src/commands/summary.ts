@@ -23,9 +23,10 @@ export function summaryText(summary: RunSummary, width: number): string {
   add("tokens", `${count(usage.tokens.input)} in, ${count(usage.tokens.output)} out`);
   add("cost", costText(summary));
   if (usage.attempts.possiblyBilled > 0) {
+    const { atMost } = usage.possiblyBilled;
     add(
       "",
-      `${count(usage.attempts.possiblyBilled)} calls without a recorded answer may have been billed as well`,
+      `${count(usage.attempts.possiblyBilled)} calls without a recorded answer may have been billed as well${atMost.length === 0 ? "" : `, at most ${atMost.map(formatMoney).join(" + ")}`}`,
     );
   }
   if (summary.truncated > 0) {

@@ -6,6 +6,7 @@ import type { SessionFlags } from "./flags.js";
 import { openLog } from "./log.js";
 import { openProgressDisplay } from "./progress-display.js";
 import { summaryJson, summaryText } from "./summary.js";
+import { asTyped } from "./typed.js";
 
 /**
  * Carries a run out in front of a user: shows progress, turns the first Ctrl-C (or SIGTERM) into a stop in
@@ -46,7 +47,7 @@ export async function supervise(
     display.stop();
     for (const warning of summary.warnings) log.warn({}, warning);
     if (flags.json) process.stdout.write(`${JSON.stringify(summaryJson(summary), null, 2)}\n`);
-    else if (!flags.quiet) process.stdout.write(summaryText(summary, process.stdout.columns ?? 80));
+    else if (!flags.quiet) process.stdout.write(asTyped(summaryText(summary, process.stdout.columns ?? 80)));
     process.exitCode = exitCodeOf(summary);
   } finally {
     display.stop();
