@@ -1,6 +1,5 @@
 import { Command, CommanderError, Option } from "commander";
 import { registerCommands } from "./commands/index.js";
-import { reportError } from "./commands/report-error.js";
 import { ExitCode } from "./errors.js";
 import { packageVersion } from "./version.js";
 
@@ -35,7 +34,13 @@ registerCommands(program);
 try {
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = error instanceof CommanderError ? commanderExit(error) : reportError(error);
+  process.exitCode = error instanceof CommanderError ? commanderExit(error) : await report(error);
+}
+
+/** What it takes to report is not loaded before it is needed. */
+async function report(error: unknown): Promise<number> {
+  const { reportError } = await import("./commands/report-error.js");
+  return reportError(error);
 }
 
 /** Commander has printed its message by now; only the code is ours to give. */
