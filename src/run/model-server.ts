@@ -97,7 +97,10 @@ function accountOf(endpoint: Endpoint, environment: Environment): string | null 
  * Who answers, for request digests: where the same name is another model, answers are never taken for each
  * other. Without a region it is the server's address, but for the simulator, which is the same anywhere.
  */
-export function answeredBy({ endpoint, providerName }: ModelServer): AnsweredBy {
+export function answeredBy({
+  endpoint,
+  providerName,
+}: Pick<ModelServer, "endpoint" | "providerName">): AnsweredBy {
   const { region, displayUrl, protocol } = endpoint;
   return {
     provider: providerName,

@@ -1,16 +1,17 @@
 import { mkdtemp, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../errors.js";
-import { copyStandardInput, fingerprint } from "../input/index.js";
+import { copyStandardInput } from "../input/index.js";
 import { compileRequests, loadJob, resolveJob, type JobDefinition } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import type { SimulatorOptions } from "../simulator/index.js";
 import { packageVersion } from "../version.js";
 import { carryOut, type RunSummary } from "./carry-out.js";
-import { openModelServer } from "./model-server.js";
+import { openModelServer, type ModelServer } from "./model-server.js";
 import { prepareInput } from "./prepare.js";
+import { acceptChangedInput, refuseChangedInput } from "./changed-input.js";
 import { changedJob } from "./changed-job.js";
-import { budgetPrices, type PricedServer } from "./open-budget.js";
+import { budgetPrices } from "./open-budget.js";
 import type { RunRecord } from "./record.js";
 import { createRunDirectory, findRun, lockRunDirectory, type RunDirectory } from "./run-directory.js";
 import { rowsInMemory, rowsOfFile } from "./row-source.js";
@@ -46,6 +47,8 @@ export interface ResumeOptions extends SessionOptions {
   readonly budget?: number | undefined;
   readonly worker?: boolean | undefined;
   readonly simulate?: SimulatorOptions | undefined;
+  /** Go on although the input changed: rows whose request is the same keep their results. */
+  readonly acceptChangedInput?: boolean | undefined;
 }
 
 export interface RetryOptions extends ResumeOptions, RetrySelection {
@@ -124,8 +127,17 @@ export async function resume(options: ResumeOptions): Promise<RunSummary> {
   const directory = lockRunDirectory(findRun(session.runsRoot, options.run));
   try {
     const record = withBudget(await directory.read(), options.budget);
-    await refuseChangedInput(record);
-    return await goOn(session, directory, record, options);
+    if (options.acceptChangedInput !== true) {
+      await refuseChangedInput(record);
+      return await goOn(session, directory, record, options);
+    }
+    refuseMissingQueue(session, record);
+    const simulate = record.simulated ? (options.simulate ?? {}) : null;
+    const models = await checkModelServer(session, record.job, simulate, options.worker ?? true);
+    const accepted = await acceptChangedInput(session, directory, record, models);
+    const summary = await goOn(session, directory, accepted.record, options);
+    const warnings = accepted.message === null ? [] : [accepted.message];
+    return { ...summary, warnings: [...warnings, ...summary.warnings] };
   } finally {
     directory.release();
   }
@@ -178,13 +190,7 @@ async function goOn(
   record: RunRecord,
   options: ResumeOptions,
 ): Promise<RunSummary> {
-  const queueUrl = session.queueUrl;
-  if (record.queue.kind === "redis" && queueUrl === null) {
-    throw new UsageError(`Run ${record.runId} was started on a Redis queue (${record.queue.url}).`, {
-      code: "queue_missing",
-      hint: `Name it, with its password if it has one: promptmill resume ${record.runId} --queue redis://…`,
-    });
-  }
+  refuseMissingQueue(session, record);
   refuseWorkerlessEmbedded(session, options.worker);
   return await carryOut({
     session,
@@ -199,6 +205,14 @@ async function goOn(
     simulate: record.simulated ? (options.simulate ?? {}) : null,
     worker: options.worker ?? true,
     warnings: [],
+  });
+}
+
+function refuseMissingQueue(session: Session, record: RunRecord): void {
+  if (record.queue.kind !== "redis" || session.queueUrl !== null) return;
+  throw new UsageError(`Run ${record.runId} was started on a Redis queue (${record.queue.url}).`, {
+    code: "queue_missing",
+    hint: `Name it, with its password if it has one: promptmill resume ${record.runId} --queue redis://…`,
   });
 }
 
@@ -231,7 +245,7 @@ async function checkModelServer(
   job: ResolvedJob,
   simulate: SimulatorOptions | null,
   callsModel: boolean,
-): Promise<PricedServer> {
+): Promise<ModelServer> {
   const models = await openModelServer(job, session.config, { simulate, callsModel, log: session.log });
   await models.close();
   return models;
@@ -244,21 +258,6 @@ function refuseWorkerlessEmbedded(session: Session, worker: boolean | undefined)
     {
       code: "no_worker_embedded",
       hint: "Add --queue redis://host:6379, or leave --no-worker away.",
-    },
-  );
-}
-
-async function refuseChangedInput(record: RunRecord): Promise<void> {
-  const { path, bytes, sha256 } = record.input;
-  const now = await fingerprint(path);
-  if (now.sha256 === sha256) return;
-  throw new UsageError(
-    `The input ${path} has changed since the run began: ${bytes} bytes then, ${now.bytes} bytes now${
-      now.bytes === bytes ? ", with other contents" : ""
-    }.`,
-    {
-      code: "input_changed",
-      hint: "Put the old file back; or start a new run.",
     },
   );
 }
