@@ -1,4 +1,4 @@
-import type { HaltError } from "../errors.js";
+import { HaltError } from "../errors.js";
 import type { RequestBuilder } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import type { SimulatorOptions } from "../simulator/index.js";
@@ -6,6 +6,7 @@ import { buildUsageReport, UsageTotals, type UsageReport } from "../usage/index.
 import { beginsSlowly } from "../worker/pace-account.js";
 import { createPacer } from "../worker/pace-create.js";
 import { RowState, type JournalIndex } from "../writer/journal-index.js";
+import { isDiskFull } from "../writer/journal.js";
 import { JournalReader } from "../writer/journal-reader.js";
 import { openBudget } from "./open-budget.js";
 import { execute } from "./execute.js";
@@ -114,7 +115,8 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
     watch.phase("writing");
     const finishedAt = new Date().toISOString();
     const isFinished = reason.kind === "finished";
-    const derived = isFinished ? await writeResults(record, index, options.source, directory.file) : null;
+    let halt = reason.kind === "halted" ? reason.error : null;
+    let derived: Awaited<ReturnType<typeof writeResults>> | null = null;
     const usage = buildUsageReport(totals, {
       runId: record.runId,
       job: job.name,
@@ -122,16 +124,24 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
       startedAt: record.startedAt,
       finishedAt: isFinished ? finishedAt : null,
     });
-    await writeUsage(directory.file("usage.json"), usage);
-    const halt = reason.kind === "halted" ? reason.error : null;
+    try {
+      if (isFinished) derived = await writeResults(record, index, options.source, directory.file);
+      await writeUsage(directory.file("usage.json"), usage);
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      halt ??= diskFull(error);
+    }
     record = {
       ...record,
-      state: reason.kind === "failed" ? "halted" : reason.kind,
+      state: halt !== null || reason.kind === "failed" ? "halted" : reason.kind,
       counts: countsOf(index, derived?.truncated ?? record.counts.truncated),
       finishedAt,
       halt: halt === null ? null : { code: halt.code, message: halt.message },
     };
-    await directory.write(record);
+    await directory.write(record).catch((error: unknown) => {
+      if (!isDiskFull(error)) throw error; // the old run.json stands, by which the run can be resumed as well
+      halt ??= diskFull(error);
+    });
     watch.phase("done");
     return {
       runId: record.runId,
@@ -152,6 +162,14 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
     await provider?.close();
     await models.close();
   }
+}
+
+function diskFull(cause: unknown): HaltError {
+  return new HaltError("The disk of the run directory is full: results and usage could not be written.", {
+    code: "disk_full",
+    hint: "Make room, then resume the run: nothing is called again.",
+    cause,
+  });
 }
 
 async function firstAnswers(

@@ -2,7 +2,6 @@ import { closeSync, fdatasyncSync, openSync, writeFileSync } from "node:fs";
 import { link, rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { AnsweredBy, RequestBuilder } from "../job/index.js";
-import type { Result } from "../types.js";
 import { syncDirectory } from "../writer/atomic-file.js";
 import { startKey } from "../writer/journal-index.js";
 import { loadJournal } from "../writer/journal-load.js";

@@ -138,8 +138,15 @@ export class Journal {
   }
 }
 
+/** No room: on the disk, in the user's quota, or within the largest size that a file may have (ulimit -f). */
+const FULL_CODES: ReadonlySet<string | undefined> = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
+
+export function isDiskFull(error: unknown): boolean {
+  return FULL_CODES.has((error as NodeJS.ErrnoException).code);
+}
+
 function journalFailure(cause: NodeJS.ErrnoException): HaltError {
-  const full = cause.code === "ENOSPC" || cause.code === "EDQUOT";
+  const full = isDiskFull(cause);
   return new HaltError(
     full
       ? "The disk of the run directory is full: the journal could not be written."
