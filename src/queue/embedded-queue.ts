@@ -135,6 +135,8 @@ class EmbeddedRunQueue implements RunQueue {
       this.#name,
       async (job, token) => {
         job.data = mapStrings(job.data as unknown, unpackText);
+        const updateData = job.updateData.bind(job);
+        job.updateData = (data: unknown) => updateData(mapStrings(data, packText));
         return mapStrings(await processor(job, token), packText);
       },
       options,

@@ -139,6 +139,7 @@ export class PgPool extends EventEmitter {
 
   constructor(pg: PGlite) {
     super();
+    this.setMaxListeners(0); // one for each queue and worker
     this.#pg = pg;
     this.#completions = new CompletionBatch(pg);
   }

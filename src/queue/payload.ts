@@ -98,8 +98,8 @@ export function parsePayload(data: unknown): QueuePayload | null {
 }
 
 /**
- * PostgreSQL's jsonb takes neither U+0000 nor a lone surrogate, and Redis would carry the latter as a
- * replacement character. Both are escaped on the way in and restored on the way out, by a marker that
+ * PostgreSQL's jsonb takes neither U+0000 nor a lone surrogate, not even as JSON's own escapes, with which
+ * Redis has no difficulty. Both are escaped on the way in and restored on the way out, by a marker that
  * escapes itself, so that any text arrives as it was sent.
  */
 export function packText(text: string): string {

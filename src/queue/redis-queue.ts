@@ -2,7 +2,7 @@ import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Result } from "../types.js";
 import { displayQueueUrl, queueJobId, queueName } from "./names.js";
-import { mapStrings, packText, parsePayload, unpackText, type QueuePayload } from "./payload.js";
+import { parsePayload, type QueuePayload } from "./payload.js";
 import { connectRedis } from "./redis-connection.js";
 import { isGone, RowWorker } from "./row-worker.js";
 import type {
@@ -147,7 +147,7 @@ export class RedisRunQueue implements RunQueue {
     await this.queue.addBulk(
       payloads.map((payload) => ({
         name: "row",
-        data: mapStrings(payload, packText),
+        data: payload,
         opts: {
           jobId: queueJobId(this.runId, payload.rowIndex),
           attempts,
@@ -177,7 +177,7 @@ export class RedisRunQueue implements RunQueue {
       .map(([jobId, value, data, starts, failedReason]) => ({
         jobId,
         result: value === null ? null : parseResult(value),
-        payload: data === null ? null : parsePayload(mapStrings(parseJson(data), unpackText)),
+        payload: data === null ? null : parsePayload(parseJson(data)),
         attemptsStarted: Number(starts ?? 0),
         failedReason,
       }));
@@ -228,10 +228,7 @@ export class RedisRunQueue implements RunQueue {
   createWorker(processor: RowProcessor, options: RowWorkerOptions): RowWorker {
     const worker = new RowWorker(
       queueName(this.runId),
-      async (job, token) => {
-        job.data = mapStrings(job.data as unknown, unpackText);
-        return mapStrings(await processor(job, token), packText);
-      },
+      processor,
       options,
       { connection: this.#redis, prefix: KEY_PREFIX, name: options.id, skipVersionCheck: true },
       undefined,
@@ -258,7 +255,7 @@ export class RedisRunQueue implements RunQueue {
 
   /** For a worker on another machine: leaves a result where the coordinator finds it. */
   async pushStray(result: Result): Promise<void> {
-    await this.#redis.rpush(this.#straysKey, JSON.stringify(mapStrings(result, packText)));
+    await this.#redis.rpush(this.#straysKey, JSON.stringify(result));
   }
 
   async destroy(): Promise<void> {
@@ -277,7 +274,7 @@ export class RedisRunQueue implements RunQueue {
 
 /** null: not what a worker writes. */
 function parseResult(text: string): Result | null {
-  const value = mapStrings(parseJson(text), unpackText) as Partial<Result> | null;
+  const value = parseJson(text) as Partial<Result> | null;
   if (value === null || typeof value !== "object" || !Number.isInteger(value.rowIndex)) return null;
   return value.status === "succeeded" || value.status === "failed" ? (value as Result) : null;
 }

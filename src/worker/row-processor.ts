@@ -1,7 +1,7 @@
 import { DelayedError, UnrecoverableError, WaitingError, type Job as QueueJob } from "bullmq";
 import type pLimit from "p-limit";
 import { ProviderError, type Provider } from "../provider/provider.js";
-import { mapStrings, packText, parsePayload, type QueuePayload } from "../queue/payload.js";
+import { parsePayload, type QueuePayload } from "../queue/payload.js";
 import type { RowProcessor } from "../queue/run-queue.js";
 import type { Answer, Output, Result, RowError, Usage } from "../types.js";
 import { nextTranslationPart, withPart, type TranslationPart } from "./long-translation.js";
@@ -33,6 +33,8 @@ export interface RowProcessorOptions {
   readonly mayStart?: (job: QueueJob, token: string) => Promise<boolean>;
   /** A failure that every row would share. No further row must be started. */
   readonly onRunError: (error: ProviderError) => Promise<void>;
+  /** Asks for money for another start of a row. Returns its starts that are paid for; null: there is none. */
+  readonly fundMore?: (payload: QueuePayload, starts: number) => number | null;
   /** For progress: each call that ended without settling its row. */
   readonly onAttemptFailed?: (error: ProviderError) => void;
 }
@@ -63,14 +65,15 @@ export function backoffOf(_attemptsMade: number, error: Error): number {
  */
 export function createRowProcessor(options: RowProcessorOptions): RowProcessor {
   return async (job, token) => {
-    const payload = parsePayload(job.data);
+    let payload = parsePayload(job.data);
     if (payload === null) throw new UnrecoverableError("not a payload of this version");
     if (options.mayStart !== undefined && !(await options.mayStart(job, token))) throw new WaitingError();
     if (options.isBeingCalled?.(job.id ?? "") === true) return await postpone(job, token, payload);
 
     const part = nextTranslationPart(payload);
     const request = part?.request ?? payload.request;
-    const funds = fundsFor(payload, job.attemptsStarted, options.attempts);
+    let funds = fundsFor(payload, job.attemptsStarted, options.attempts);
+    if (funds === "short") [funds, payload] = moreFunds(payload, job.attemptsStarted - 1, options);
     if (funds === "used_up") return failed(job, payload, startsUsedUp(payload), performance.now());
     if (funds === "short") {
       await options.onRunError(budgetSpent());
@@ -145,8 +148,9 @@ async function afterFailedAttempt(
   options: RowProcessorOptions,
   answer?: Answer,
 ): Promise<Result> {
-  const next = withEnded(payload, error);
-  const funds = fundsFor(next, job.attemptsStarted + 1, options.attempts);
+  let next = withEnded(payload, error);
+  let funds = fundsFor(next, job.attemptsStarted + 1, options.attempts);
+  if (funds === "short") [funds, next] = moreFunds(next, job.attemptsStarted, options);
   const isLast = job.attemptsMade + 1 >= options.attempts || funds === "used_up";
   if (error.disposition === "row" || isLast) return failed(job, payload, error, startedAt, answer);
   options.onAttemptFailed?.(error);
@@ -159,6 +163,16 @@ async function afterFailedAttempt(
   // A server that answered needs no rest.
   const delayMs = answer === undefined ? retryDelayMs(error, job.attemptsMade + 1) : 1;
   throw new RetryableAttempt(error, delayMs);
+}
+
+/** What was paid for is used up and the row may be called again: asks whoever keeps the money. */
+function moreFunds(
+  payload: QueuePayload,
+  starts: number,
+  options: RowProcessorOptions,
+): ["paid" | "short", QueuePayload] {
+  const paidStarts = options.fundMore?.(payload, starts) ?? null;
+  return paidStarts === null ? ["short", payload] : ["paid", { ...payload, paidStarts }];
 }
 
 /** Keeps a part of a long translation; the row goes back to the queue for the next one until none is left. */
@@ -181,13 +195,12 @@ async function afterPart(
 }
 
 /**
- * Text that the queue cannot hold is packed; see `packText`. What an attempt cost must not be forgotten
- * because the server has no room right now: it is asked until it has, or the job is gone.
+ * What an attempt cost must not be forgotten because the server has no room right now: it is asked until it has, or the job is gone.
  */
 async function keep(job: QueueJob, payload: QueuePayload): Promise<void> {
   for (;;) {
     try {
-      await job.updateData(mapStrings(payload, packText));
+      await job.updateData(payload);
       return;
     } catch (error) {
       if (!(error as Error).message.includes("OOM ")) throw error;
