@@ -31,11 +31,18 @@ export const PACE_RULES = {
   /** How long a found level is kept before a higher one is tried, seconds; doubled while it proves true. */
   holdSeconds: 30,
   maxHoldSeconds: 600,
-  /** Levels this near to each other are the same one. */
-  sameLevel: 0.15,
-  /** Exponents of the growth beyond a found level, per second and per second squared: gentle, then fast. */
-  probe: 0.005,
-  probeFaster: 0.001,
+  /** A rate above this part of the level counts as the level itself. */
+  nearLevel: 0.8,
+  /** Least part of a rate that a refusal at it leaves. */
+  correction: 0.9,
+  /** Part of the level that is left when even half of it is refused for longer than a minute. */
+  fall: 0.7,
+  /**
+   * Exponents of the growth beyond a found level, per second and per second squared. Slow, so that a limit
+   * per minute shows itself before one per second does; twice the level after 100 s.
+   */
+  probe: 0.002,
+  probeFaster: 0.00005,
   /** A ramp without a limit ends when nobody has had to wait for so long, milliseconds. */
   rampEndMs: 5_000,
   /** Waiting that counts as being held back, milliseconds. */

@@ -36,6 +36,7 @@ local function number(name) return tonumber(kept[name] or '0') end
 local S = {
   generation = number('generation'), coolUntil = number('coolUntil'), strikes = number('strikes'),
   chainFrom = number('chainFrom'), eventAt = number('eventAt'), eventRate = number('eventRate'),
+  isMeasured = number('isMeasured'),
   activeFrom = number('activeFrom'), lastAt = number('lastAt'),
 }
 local eventCause = kept['eventCause'] or 'requests'
@@ -52,7 +53,7 @@ local touched = {}
 local function learned(d, seconds)
   if d.mode == 'ramp' then return d.level * d.growth ^ math.min(seconds, 100) end
   local recovered = d.level * R.cut * d.growth ^ math.min(seconds, 100)
-  local probing = math.min(math.max(0, seconds - d.hold), 60)
+  local probing = math.min(math.max(0, seconds - d.hold), 300)
   local beyond = math.exp(R.probe * probing + R.probeFaster * probing * probing)
   return math.min(recovered, d.level * R.headroom * beyond)
 end
@@ -92,34 +93,31 @@ local function meanOfMinute()
 end
 local function measuredLevel()
   local unit = 1
-  if eventCause == 'tokens' then unit = math.max(1, meanTokens) end
-  local measured = math.max(R.leastLevel, peakSecond()) * unit
-  if S.eventRate == 0 then return measured end
-  return math.min(S.eventRate, math.max(measured, S.eventRate * 0.5))
+  if eventCause == 'tokens' then unit = meanTokens end
+  local level = math.max(R.leastLevel, peakSecond()) * unit
+  if S.eventRate > 0 then level = math.min(S.eventRate, math.max(level, S.eventRate * 0.5)) end
+  if eventCause == 'burst' then level = level * R.cut end
+  return level
 end
 local function measureAgain()
-  if S.strikes ~= 1 or now - S.eventAt > R.chainMs then return end
-  local d = dimensionOf(eventCause)
-  if d.mode == 'none' then return end
-  local level = measuredLevel()
-  if eventCause == 'burst' then level = level * R.cut end
-  d.level = math.min(d.level, level)
+  if S.isMeasured == 0 or now - S.eventAt > R.pauseMs then return end
+  dimensionOf(eventCause).level = measuredLevel()
 end
 local function pauseUntil(at)
   S.coolUntil = at
   dimensionOf(eventCause).from = at
 end
-local function lowerLevel(d, unit)
-  if d.mode ~= 'level' then
-    d.mode = 'level'
-    d.level = math.max(R.leastLevel, meanOfMinute()) * unit
-    d.growth = R.rampGrowth
-    d.hold = R.holdSeconds
-    return
+local function corrected(known)
+  local unit, rate = 1, S.eventRate
+  if eventCause == 'tokens' then unit = meanTokens end
+  local mean, least = meanOfMinute() * unit, R.leastLevel * unit
+  if rate > known then return math.min(rate, math.max(known, mean)) end
+  if rate >= known * R.nearLevel then
+    return math.max(least, math.min(rate, math.max(mean, rate * R.correction)))
   end
-  local lower = d.level * 0.7
-  if now - S.chainFrom < R.memorySeconds * 1000 then lower = meanOfMinute() * unit end
-  d.level = math.max(R.leastLevel * unit, math.min(d.level, lower))
+  local lower = known * R.fall
+  if now - S.chainFrom < R.memorySeconds * 1000 then lower = mean end
+  return math.max(least, math.min(known, lower))
 end
 local function throttle()
   local asked = math.min(retryAfter, R.maxRetryAfterMs)
@@ -128,27 +126,21 @@ local function throttle()
     measureAgain()
     return
   end
-  local isChain = S.strikes > 0 and now < S.coolUntil + R.chainMs
+  local d = dimensionOf(cause)
+  local known, hold, rate = 0, d.hold, rateOf(d)
+  if d.mode == 'level' then known = d.level end
+  local wasWell = known > 0 and rate >= known * R.nearLevel
+  local isChain = S.strikes > 0 and now < S.coolUntil + R.chainMs and not wasWell
   if isChain then S.strikes = S.strikes + 1 else S.strikes = 1; S.chainFrom = now end
   S.generation = S.generation + 1
-  local d = dimensionOf(cause)
-  local knownLevel, knownHold = 0, d.hold
-  if d.mode == 'level' then knownLevel = d.level end
-  S.eventAt, eventCause, S.eventRate = now, cause, rateOf(d)
-  if S.strikes == 1 or cause == 'burst' then
-    d.level = measuredLevel()
-    d.mode, d.growth = 'level', R.rampGrowth
-    if cause == 'burst' then d.mode, d.growth = 'ramp', R.burstGrowth end
-    d.hold = R.holdSeconds
-    if knownLevel > 0 and math.abs(d.level / knownLevel - 1) < R.sameLevel then
-      d.hold = math.min(R.maxHoldSeconds, knownHold * 2)
-    end
-    if cause == 'burst' then d.level = d.level * R.cut end
-  else
-    local unit = 1
-    if cause == 'tokens' then unit = meanTokens end
-    lowerLevel(d, unit)
-  end
+  local isMeasured = cause == 'burst' or known == 0
+  S.eventAt, eventCause, S.eventRate = now, cause, rate
+  S.isMeasured = isMeasured and 1 or 0
+  d.mode, d.growth = 'level', R.rampGrowth
+  if cause == 'burst' then d.mode, d.growth = 'ramp', R.burstGrowth end
+  d.hold = R.holdSeconds
+  if known > 0 and rate > known then d.hold = math.min(R.maxHoldSeconds, hold * 2) end
+  if isMeasured then d.level = measuredLevel() else d.level = corrected(known) end
   d.boundAt = now
   local pause = math.min(R.maxPauseMs, R.pauseMs * 2 ^ math.min(S.strikes - 1, 10))
   r.tail, t.tail = 0, 0
@@ -176,13 +168,10 @@ end
 if now - S.lastAt > R.memorySeconds * 1000 then S.activeFrom = now end
 giveLimit(r, give.r)
 giveLimit(t, give.t)
-local refused = false
 for i = 0, seenCount - 1 do
-  local count = tonumber(ARGV[12 + 2 * i])
-  note(now - tonumber(ARGV[11 + 2 * i]), count)
-  if count < 0 then refused = true end
+  note(now - tonumber(ARGV[11 + 2 * i]), tonumber(ARGV[12 + 2 * i]))
 end
-if cause ~= '' then throttle() elseif refused then measureAgain() end
+if cause ~= '' then throttle() elseif seenCount > 0 then measureAgain() end
 if now - S.lastAt > R.idleMs and wants > 0 then startRamp() end
 endRamp()
 freezeProbe(r)

@@ -31,8 +31,11 @@ export interface PaceState {
   strikes: number;
   /** When the first of them came. */
   chainFrom: number;
-  /** Of the last throttling: when, about what, and the rate that was in force (0: none). */
-  event: { at: number; cause: ThrottleReport["cause"]; rate: number };
+  /**
+   * Of the last throttling: when, about what, the rate that was in force (0: none), and whether the level
+   * was then measured by the calls of its second.
+   */
+  event: { at: number; cause: ThrottleReport["cause"]; rate: number; isMeasured: boolean };
   /** When the present load began. */
   activeFrom: number;
   lastAt: number;
@@ -48,7 +51,7 @@ export function newPaceState(): PaceState {
     coolUntil: 0,
     strikes: 0,
     chainFrom: 0,
-    event: { at: 0, cause: "requests", rate: 0 },
+    event: { at: 0, cause: "requests", rate: 0, isMeasured: false },
     activeFrom: 0,
     lastAt: 0,
     requests: newDimension(),
@@ -79,7 +82,7 @@ export function exchangePace(state: PaceState, report: PaceReport, now: number):
   giveLimit(tokens, report.tokensPerSecond, now);
   for (const { ageMs, requests: count } of report.seen) note(state, now - ageMs, count);
   if (report.throttled !== null) throttle(state, report.throttled, report.meanTokens, now);
-  else if (report.seen.some((calls) => calls.requests < 0)) measureAgain(state, report.meanTokens, now);
+  else if (report.seen.length > 0) measureAgain(state, report.meanTokens, now);
   const isBeginning = now - state.lastAt > RULES.idleMs && report.wants.length > 0;
   if (isBeginning) startRamp(requests, report.startPerSecond, now);
   endRamp(requests, now);
@@ -89,6 +92,7 @@ export function exchangePace(state: PaceState, report: PaceReport, now: number):
   const tokenRate = rateOf(tokens, now);
   if (tokenRate > 0) tokens.tail += (report.settledTokens * 1000) / tokenRate;
   if (report.wants.length > 0 || report.seen.length > 0) state.lastAt = now;
+  forgetOld(state, now);
   const controlled = requestRate > 0 || tokenRate > 0 || state.coolUntil > now;
   return {
     controlled,
@@ -116,7 +120,7 @@ export function rateOf(dimension: Readonly<Dimension>, now: number): number {
 function learnedRate({ mode, level, growth, holdSeconds }: Readonly<Dimension>, seconds: number): number {
   if (mode === "ramp") return level * growth ** Math.min(seconds, 100);
   const recovered = level * RULES.cut * growth ** Math.min(seconds, 100);
-  const probing = Math.min(Math.max(0, seconds - holdSeconds), 60);
+  const probing = Math.min(Math.max(0, seconds - holdSeconds), 300);
   const beyond = Math.exp(RULES.probe * probing + RULES.probeFaster * probing * probing);
   return Math.min(recovered, level * RULES.headroom * beyond);
 }
@@ -161,11 +165,12 @@ function reserve(
 
 function note(state: PaceState, at: number, count: number): void {
   const second = Math.floor(at / 1000);
-  const { seen } = state;
-  if (!seen.has(second)) {
-    for (const old of seen.keys()) if (old < second - RULES.memorySeconds) seen.delete(old);
-  }
-  seen.set(second, Math.max(0, (seen.get(second) ?? 0) + count));
+  state.seen.set(second, Math.max(0, (state.seen.get(second) ?? 0) + count));
+}
+
+function forgetOld(state: PaceState, now: number): void {
+  const oldest = Math.floor(now / 1000) - RULES.memorySeconds;
+  for (const second of state.seen.keys()) if (second < oldest) state.seen.delete(second);
 }
 
 /** The most calls admitted in one of the three seconds up to `at`. */
@@ -191,25 +196,24 @@ function throttle(state: PaceState, report: ThrottleReport, meanTokens: number, 
     measureAgain(state, meanTokens, now);
     return;
   }
-  const isChain = state.strikes > 0 && now < state.coolUntil + RULES.chainMs;
+  const dimension = dimensionOf(state, report.cause);
+  const known = dimension.mode === "level" ? dimension.level : 0;
+  const rate = rateOf(dimension, now);
+  // Calls that had reached the level again were well meanwhile: that is no longer the same trouble.
+  const wasWell = known > 0 && rate >= known * RULES.nearLevel;
+  const isChain = state.strikes > 0 && now < state.coolUntil + RULES.chainMs && !wasWell;
   state.strikes = isChain ? state.strikes + 1 : 1;
   if (!isChain) state.chainFrom = now;
   state.generation += 1;
-  const dimension = dimensionOf(state, report.cause);
-  const level = dimension.mode === "level" ? dimension.level : 0;
-  state.event = { at: now, cause: report.cause, rate: rateOf(dimension, now) };
-  if (state.strikes === 1 || report.cause === "burst") {
-    const known = { level, holdSeconds: dimension.holdSeconds };
-    dimension.level = measuredLevel(state, meanTokens);
-    dimension.mode = report.cause === "burst" ? "ramp" : "level";
-    dimension.growth = report.cause === "burst" ? RULES.burstGrowth : RULES.rampGrowth;
-    dimension.holdSeconds = RULES.holdSeconds;
-    if (known.level > 0 && Math.abs(dimension.level / known.level - 1) < RULES.sameLevel)
-      dimension.holdSeconds = Math.min(RULES.maxHoldSeconds, known.holdSeconds * 2);
-    if (report.cause === "burst") dimension.level *= RULES.cut;
-  } else {
-    lowerLevel(state, dimension, report.cause === "tokens" ? meanTokens : 1, now);
-  }
+  const { holdSeconds } = dimension;
+  const isMeasured = report.cause === "burst" || known === 0;
+  state.event = { at: now, cause: report.cause, rate, isMeasured };
+  dimension.mode = report.cause === "burst" ? "ramp" : "level";
+  dimension.growth = report.cause === "burst" ? RULES.burstGrowth : RULES.rampGrowth;
+  // A level that only a try at a higher one ended has proven true, and is kept for longer.
+  const isProven = known > 0 && rate > known;
+  dimension.holdSeconds = isProven ? Math.min(RULES.maxHoldSeconds, holdSeconds * 2) : RULES.holdSeconds;
+  dimension.level = isMeasured ? measuredLevel(state, meanTokens) : corrected(state, known, meanTokens, now);
   dimension.boundAt = now;
   const pause = Math.min(RULES.maxPauseMs, RULES.pauseMs * 2 ** Math.min(state.strikes - 1, 10));
   // Slots taken so far are void: whoever holds one asks again under the new generation.
@@ -227,42 +231,42 @@ function dimensionOf(state: PaceState, cause: ThrottleReport["cause"]): Dimensio
   return cause === "tokens" ? state.tokens : state.requests;
 }
 
-/** Refusals of one burst arrive one by one; each shows that less was admitted than had seemed. */
+/** Refusals of one burst, and the calls of other processes, are heard of one by one. */
 function measureAgain(state: PaceState, meanTokens: number, now: number): void {
-  if (state.strikes !== 1 || now - state.event.at > RULES.chainMs) return;
-  const { cause } = state.event;
-  const dimension = dimensionOf(state, cause);
-  if (dimension.mode === "none") return;
-  const level = measuredLevel(state, meanTokens) * (cause === "burst" ? RULES.cut : 1);
-  dimension.level = Math.min(dimension.level, level);
+  if (!state.event.isMeasured || now - state.event.at > RULES.pauseMs) return;
+  dimensionOf(state, state.event.cause).level = measuredLevel(state, meanTokens);
 }
 
 /**
- * The limit as the last throttling shows it: what was admitted in the fullest of the last seconds, no more
- * than the rate in force allowed, no less than half of that.
+ * A limit of which nothing is known, as its first throttling shows it: what was admitted in the fullest of
+ * the last seconds, no more than the rate in force allowed, no less than half of that. After a complaint of
+ * growth, calls go on at half.
  */
 function measuredLevel(state: PaceState, meanTokens: number): number {
   const { at, cause, rate } = state.event;
-  const unit = cause === "tokens" ? Math.max(1, meanTokens) : 1;
+  const unit = cause === "tokens" ? meanTokens : 1;
   const measured = Math.max(RULES.leastLevel, peakSecond(state, at)) * unit;
-  return rate === 0 ? measured : Math.min(rate, Math.max(measured, rate * 0.5));
+  const level = rate === 0 ? measured : Math.min(rate, Math.max(measured, rate * 0.5));
+  return cause === "burst" ? level * RULES.cut : level;
 }
 
 /**
- * Refused again after a pause and at half the level: a limit over a longer time. The last minute's mean is
- * that limit, as long as the minute reaches back to before the trouble.
+ * A level after the provider refused again.
+ *
+ * The last minute's mean was admitted, so a limit per minute is not below it, and is just that when the
+ * minute was full: refused while trying a higher level, or at the level. Refused at well below the level,
+ * after a pause: the minute is full as well, as long as it reaches back to before the trouble.
  */
-function lowerLevel(state: PaceState, dimension: Dimension, unit: number, now: number): void {
-  if (dimension.mode !== "level") {
-    dimension.mode = "level";
-    dimension.level = Math.max(RULES.leastLevel, meanOfMinute(state, now)) * unit;
-    dimension.growth = RULES.rampGrowth;
-    dimension.holdSeconds = RULES.holdSeconds;
-    return;
-  }
-  const inMemory = now - state.chainFrom < RULES.memorySeconds * 1000;
-  const lower = inMemory ? meanOfMinute(state, now) * unit : dimension.level * 0.7;
-  dimension.level = Math.max(RULES.leastLevel * unit, Math.min(dimension.level, lower));
+function corrected(state: PaceState, known: number, meanTokens: number, now: number): number {
+  const { cause, rate } = state.event;
+  const unit = cause === "tokens" ? meanTokens : 1;
+  const mean = meanOfMinute(state, now) * unit;
+  const least = RULES.leastLevel * unit;
+  if (rate > known) return Math.min(rate, Math.max(known, mean));
+  if (rate >= known * RULES.nearLevel)
+    return Math.max(least, Math.min(rate, Math.max(mean, rate * RULES.correction)));
+  const isInMemory = now - state.chainFrom < RULES.memorySeconds * 1000;
+  return Math.max(least, Math.min(known, isInMemory ? mean : known * RULES.fall));
 }
 
 function startRamp(requests: Dimension, startPerSecond: number, now: number): void {

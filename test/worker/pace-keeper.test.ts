@@ -1,0 +1,137 @@
+import { describe, expect, it } from "vitest";
+import type { PaceReply, PaceReport, PaceStore } from "../../src/queue/pace-store.js";
+import { PaceKeeper, type Start } from "../../src/worker/pace-keeper.js";
+import { MemoryPaceStore } from "../../src/worker/pace-memory.js";
+import { afterTest } from "../support/after-test.js";
+import { deferred } from "../support/until.js";
+
+const never = new AbortController().signal;
+
+/** A store that keeps what it was told. */
+class ListeningStore implements PaceStore {
+  readonly reports: PaceReport[] = [];
+  readonly #inner = new MemoryPaceStore();
+
+  exchange(key: string, report: PaceReport): Promise<PaceReply> {
+    this.reports.push(report);
+    return this.#inner.exchange(key, report);
+  }
+}
+
+function openKeeper(
+  store: PaceStore,
+  limits: { requestsPerSecond?: number; tokensPerSecond?: number; concurrency?: number } = {},
+): PaceKeeper {
+  const keeper = new PaceKeeper({
+    store,
+    key: "account:model",
+    requestsPerSecond: limits.requestsPerSecond ?? 0,
+    tokensPerSecond: limits.tokensPerSecond ?? 0,
+    startPerSecond: 0,
+    concurrency: limits.concurrency ?? 100,
+    meanTokens: () => 500,
+    onStoreError: () => {},
+  });
+  afterTest(() => keeper.close());
+  return keeper;
+}
+
+describe("the calls of a process", () => {
+  it("double with each round of answers until all may be under way", async () => {
+    const keeper = openKeeper(new MemoryPaceStore());
+    const rounds: number[] = [];
+    const waiting = Array.from({ length: 200 }, () => keeper.acquire(0, never));
+    const started: Start[] = [];
+    for (const start of waiting) void start.then((value) => started.push(value));
+    while (started.length < 200 || rounds.length === 0) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (started.length === 0) continue;
+      const round = started.splice(0);
+      rounds.push(round.length);
+      for (const start of round) keeper.ended(start, 0);
+      if (rounds.reduce((sum, count) => sum + count, 0) === 200) break;
+    }
+    expect(rounds.slice(0, 4)).toEqual([8, 16, 32, 64]);
+    expect(Math.max(...rounds)).toBeLessThanOrEqual(100);
+  });
+
+  it("start in the order in which they came when slots are reserved", async () => {
+    const keeper = openKeeper(new MemoryPaceStore(), { requestsPerSecond: 500 });
+    const order: number[] = [];
+    await Promise.all(
+      Array.from({ length: 60 }, async (_, index) => {
+        const start = await keeper.acquire(0, never);
+        order.push(index);
+        keeper.ended(start, 0);
+      }),
+    );
+    expect(order).toEqual(Array.from({ length: 60 }, (_, index) => index));
+  });
+
+  it("leave their place, and the tokens reserved for it, when they are called back", async () => {
+    const store = new ListeningStore();
+    const keeper = openKeeper(store, { tokensPerSecond: 100 });
+    const leaving = new AbortController();
+    keeper.ended(await keeper.acquire(10_000, never), 10_000);
+    const waiting = keeper.acquire(700, leaving.signal);
+    while (!store.reports.some(({ wants }) => wants.includes(700)))
+      await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+    leaving.abort(new Error("stopping"));
+    await expect(waiting).rejects.toThrow("stopping");
+    while (!store.reports.some(({ settledTokens }) => settledTokens === -700))
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+
+  it("stop at once when one is refused, before the store has answered", async () => {
+    const { reached, reach } = deferred();
+    const inner = new MemoryPaceStore();
+    let holds = false;
+    const store: PaceStore = {
+      exchange: async (key, report) => {
+        if (holds) await reached;
+        return inner.exchange(key, report);
+      },
+    };
+    const keeper = openKeeper(store);
+    const first = await keeper.acquire(0, never);
+    holds = true;
+    keeper.refused(first, { cause: "requests", retryAfterMs: 0 });
+    let isStarted = false;
+    void keeper.acquire(0, never).then(() => {
+      isStarted = true;
+    });
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(isStarted).toBe(false);
+    reach();
+    while (keeper.reply?.generation !== 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(keeper.reply.coolDownMs).toBeGreaterThan(0);
+    expect(isStarted).toBe(false);
+  });
+
+  it("tell the store again what it could not take", async () => {
+    const inner = new ListeningStore();
+    let failures = 1;
+    const errors: unknown[] = [];
+    const keeper = new PaceKeeper({
+      store: {
+        exchange: (key, report) =>
+          report.throttled !== null && failures-- > 0
+            ? Promise.reject(new Error("away"))
+            : inner.exchange(key, report),
+      },
+      key: "k",
+      requestsPerSecond: 0,
+      tokensPerSecond: 0,
+      startPerSecond: 0,
+      concurrency: 10,
+      meanTokens: () => 1,
+      onStoreError: (error) => errors.push(error),
+    });
+    afterTest(() => keeper.close());
+    keeper.refused(await keeper.acquire(0, never), { cause: "tokens", retryAfterMs: 0 });
+    while (!inner.reports.some(({ throttled }) => throttled?.cause === "tokens"))
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(errors).toHaveLength(1);
+  });
+});
