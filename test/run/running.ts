@@ -28,7 +28,10 @@ export interface RunningOptions {
   readonly config?: string;
   /** More files of the job's folder, by name. */
   readonly files?: Readonly<Record<string, string | Buffer>>;
-  readonly queue?: string;
+  /** null: the embedded queue. Default: the test run's Redis. */
+  readonly queue?: string | null;
+  /** false: workers elsewhere make the calls. */
+  readonly worker?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -48,7 +51,8 @@ export async function runRows(
     await run({
       job: { name: "job", provider: "simulator", ...definition, input: { path: input, ...definition.input } },
       cwd,
-      queue: options.queue ?? redisUrl(),
+      queue: options.queue === null ? undefined : (options.queue ?? redisUrl()),
+      worker: options.worker,
       env: { PROMPTMILL_SIMULATOR_URL: options.simulator.url, ...options.env },
       signal: options.signal,
     }),
