@@ -87,6 +87,7 @@ export class Budget {
 
   /** Reserves money for a row that is new to the queue. Returns it with the calls that are paid for; null: not now. */
   reserve(payload: QueuePayload): QueuePayload | null {
+    if (this.#reserved.has(payload.rowIndex)) return payload; // a row that the queue still held
     const once = this.#prices.atMost(payload.request);
     const paidStarts = this.#take(payload.rowIndex, 0n, once, this.#callsOf(payload));
     return paidStarts === null ? null : { ...payload, paidStarts };
@@ -99,13 +100,28 @@ export class Budget {
    */
   reserveStarted(payload: QueuePayload, starts: number): number {
     const costly = costlyStarts(payload, starts);
-    const priors = payload.priorUsages ?? [];
-    const once = this.#prices.atMost(payload.request);
-    const known = priors.reduce((sum, usage) => sum + this.#prices.of(usage, payload.request.model), 0n);
-    const made = known + BigInt(Math.max(0, costly - priors.length)) * once;
-    const more = this.#take(payload.rowIndex, made, once, Math.max(1, this.#callsOf(payload) - costly));
+    const made = this.#madeCost(payload, costly);
+    const more = this.#takeStarted(payload, costly, made);
     if (more === null) this.#spent += made;
     return costly + (more ?? 0);
+  }
+
+  /**
+   * Reserves more for a row that was taken with fewer calls than it may make, now that it is known what its
+   * first ones cost. Returns its starts that are paid for; null: there is no money for another.
+   */
+  reserveMore(payload: QueuePayload, starts: number): number | null {
+    const { rowIndex } = payload;
+    const costly = costlyStarts(payload, starts);
+    const before = this.#reserved.get(rowIndex) ?? 0n;
+    this.#reserved.delete(rowIndex);
+    this.#reservedSum -= before;
+    const more = this.#takeStarted(payload, costly, this.#madeCost(payload, costly));
+    if (more !== null) return costly + more;
+    this.#reserved.set(rowIndex, before);
+    this.#reservedSum += before;
+    this.#needed = null; // the row holds money: it is not for the producer to end the run
+    return null;
   }
 
   /**
@@ -122,10 +138,13 @@ export class Budget {
   async room(signal: AbortSignal): Promise<boolean> {
     if (this.isSpent || signal.aborted) return false;
     if (this.#released) return true;
+    let wake = (): void => {};
     await new Promise<void>((resolve) => {
+      wake = resolve;
       this.#waiting = resolve;
-      signal.addEventListener("abort", () => resolve(), { once: true });
+      signal.addEventListener("abort", wake, { once: true });
     });
+    signal.removeEventListener("abort", wake);
     this.#waiting = null;
     return !signal.aborted;
   }
@@ -133,7 +152,10 @@ export class Budget {
   /** Why the run halts. */
   halt(): HaltError {
     const { amount, runId } = this.#options;
-    const needed = this.#needed === null ? "" : `, and the next call could cost ${this.#show(this.#needed)}`;
+    const needed =
+      this.#needed === null
+        ? ", and another attempt for the row at hand could cost more than what is left"
+        : `, and the next call could cost ${this.#show(this.#needed)}`;
     const atLeast = Math.max(amount * 2, toNumber(this.#spent + (this.#needed ?? 0n)));
     return new HaltError(
       `The budget of ${this.#show(this.#limit)} is spent: ${this.#show(this.#spent)} used${needed}.`,
@@ -158,6 +180,17 @@ export class Budget {
     this.#reserved.set(rowIndex, amount);
     this.#reservedSum += amount;
     return granted;
+  }
+
+  #takeStarted(payload: QueuePayload, costly: number, made: ExactAmount): number | null {
+    const calls = Math.max(1, this.#callsOf(payload) - costly);
+    return this.#take(payload.rowIndex, made, this.#prices.atMost(payload.request), calls);
+  }
+
+  /** What the costly starts of a row cost: known for those that ended, at their bound for all others. */
+  #madeCost({ priorUsages = [], request }: QueuePayload, costly: number): ExactAmount {
+    const known = priorUsages.reduce((sum, usage) => sum + this.#prices.of(usage, request.model), 0n);
+    return known + BigInt(Math.max(0, costly - priorUsages.length)) * this.#prices.atMost(request);
   }
 
   /** All calls that may be billed for a row: its attempts, and the parts of a long translation. */

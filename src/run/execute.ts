@@ -227,6 +227,9 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
             },
             strayIsLocal: true,
             onRunError: haltBecause,
+            ...(budget === null
+              ? {}
+              : { fundMore: (payload, starts) => budget.reserveMore(payload, starts) }),
             onAttemptFailed: options.onAttemptFailed,
             onError: (error) => log.debug({ runId, error: error.message }, "Queue worker"),
           });

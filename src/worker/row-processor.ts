@@ -245,8 +245,14 @@ function succeeded(job: QueueJob, payload: QueuePayload, answer: Answer, started
   };
 }
 
-function outputOf({ text, reasoning, finishReason, toolCalls }: Answer): Output {
-  return { text, reasoning, finishReason, ...(toolCalls === undefined ? {} : { toolCalls }) };
+function outputOf({ text, reasoning, finishReason, toolCalls, logprobs }: Answer): Output {
+  return {
+    text,
+    reasoning,
+    finishReason,
+    ...(toolCalls === undefined ? {} : { toolCalls }),
+    ...(logprobs === undefined ? {} : { logprobs }),
+  };
 }
 
 function failed(

@@ -1,6 +1,7 @@
 import pLimit from "p-limit";
 import type { ProviderError, Provider } from "../provider/provider.js";
 import type { RowWorker } from "../queue/row-worker.js";
+import type { QueuePayload } from "../queue/payload.js";
 import type { RunQueue } from "../queue/run-queue.js";
 import type { Result } from "../types.js";
 import type { Pacer } from "./pacer.js";
@@ -28,6 +29,7 @@ export interface RunWorkerOptions {
   readonly onStray: (jobId: string, result: Result | null) => Promise<void>;
   readonly strayIsLocal: boolean;
   readonly onRunError: (error: ProviderError) => Promise<void>;
+  readonly fundMore?: (payload: QueuePayload, starts: number) => number | null;
   readonly onAttemptFailed?: (error: ProviderError) => void;
   readonly onError: (error: Error) => void;
 }
@@ -66,6 +68,7 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
       ? {}
       : { mayStart: (job, token) => mayStart(job.id ?? "", token, job.stalledCounter > 0) }),
     onRunError: options.onRunError,
+    ...(options.fundMore === undefined ? {} : { fundMore: options.fundMore }),
     ...(options.onAttemptFailed === undefined ? {} : { onAttemptFailed: options.onAttemptFailed }),
   });
   const worker: RowWorker = queue.createWorker(

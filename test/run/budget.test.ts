@@ -46,7 +46,7 @@ const cases = fc.record<Case>({
     minLength: 8,
     maxLength: 40,
   }),
-  budget: fc.integer({ min: 4, max: 40 }).map((tenths) => tenths / 1_000),
+  budget: fc.integer({ min: 3, max: 16 }).map((tenths) => tenths / 1_000),
   attempts: fc.integer({ min: 1, max: 3 }),
   maxTokens: fc.integer({ min: 20, max: 120 }),
   concurrency: fc.integer({ min: 1, max: 16 }),
@@ -65,7 +65,6 @@ async function neverExceeds(one: Case, queue: string | undefined): Promise<void>
       reset_after_answer: one.spoiled,
       truncated_body: one.spoiled,
       server_error: one.refused,
-      rate_limit: one.refused / 2,
       ...(one.structured ? { invalid_json_output: 0.3 } : {}),
     },
   });
@@ -97,25 +96,12 @@ async function neverExceeds(one: Case, queue: string | undefined): Promise<void>
     },
   });
   expect(billed(model)).toBeLessThanOrEqual(one.budget);
-  if (process.env["SHOW"])
-    console.log(
-      one.rows.length,
-      one.budget.toFixed(5),
-      one.attempts,
-      first.state,
-      first.rows,
-      billed(model).toFixed(5),
-      first.usage.cost.amount,
-      first.halt?.message,
-    );
   if (first.state === "finished") return;
   if (first.halt !== null) expect(first.halt.code).toBe("budget_spent");
 
   const more = one.budget * 1.5;
   const second = await resume({ run: first.runId, cwd, queue, env, budget: more });
   expect(billed(model)).toBeLessThanOrEqual(more);
-  if (process.env["SHOW"])
-    console.log("resumed", more, second.state, second.rows, billed(model).toFixed(5), second.halt?.message);
   expect(second.state === "finished" || second.halt?.code === "budget_spent").toBe(true);
 }
 
@@ -133,4 +119,71 @@ describe("a run with a budget", () => {
       { numRuns: 2, interruptAfterTimeLimit: 60_000 },
     );
   }, 180_000);
+
+  it("halts before the first call that it could not pay for, and goes on with more", async () => {
+    const { model, options, warnings } = await twentyRows();
+    const first = await run({ ...options, budget: 0.0015 });
+    expect(first).toMatchObject({ state: "halted", halt: { code: "budget_spent", exitCode: 4 } });
+    expect(first.halt?.hint).toContain(`promptmill resume ${first.runId} --budget`);
+    expect(first.rows.succeeded).toBeGreaterThan(2);
+    expect(billed(model)).toBeLessThanOrEqual(0.0015);
+
+    const second = await resume({ ...options, run: first.runId, budget: 1 });
+    expect(second).toMatchObject({ state: "finished", rows: { succeeded: 20 } });
+    expect(warnings.filter((text) => text.includes("of the budget"))).toHaveLength(0);
+  });
+
+  it("says once that most of it is spent", async () => {
+    const { options, warnings } = await twentyRows({}, 4);
+    const { usage } = await run(options);
+    const budget = (usage.cost.amount ?? 0) * 1.24;
+    const { runId } = await run({ ...options, budget });
+    await resume({ ...options, run: runId, budget: budget * 100 });
+    expect(warnings.filter((text) => text.includes("of the budget"))).toHaveLength(1);
+  });
+
+  it.each<[string, { model?: string; overrides?: "model"[]; parameters?: object; other?: string }, string]>([
+    ["a model without a price", { model: "unheard-of" }, "budget_unpriced"],
+    ["a row whose model has none", { overrides: ["model"] }, "budget_unpriced"],
+    ["models of two currencies", { overrides: ["model"], other: "yuan" }, "budget_currency"],
+    ["answers of any length from an unknown model", { parameters: {} }, "budget_unbounded"],
+  ])("refuses %s before any call", async (_what, { other = "unheard-of", ...change }, code) => {
+    const { model, options } = await twentyRows({ model: other });
+    await expect(run({ ...options, job: { ...options.job, ...change }, budget: 1 })).rejects.toMatchObject({
+      code,
+      exitCode: 2,
+    });
+    expect(model.calls().total).toBe(0);
+  });
 });
+
+async function twentyRows(columns: Record<string, string> = {}, times = 1) {
+  const model = await simulatedModel();
+  const cwd = await tempFolder();
+  await writeFile(join(cwd, "promptmill.config.yaml"), config);
+  const rows = Array.from({ length: 20 * times }, (_, index) => ({ text: `row number ${index}`, ...columns }));
+  await writeFile(join(cwd, "rows.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+  const warnings: string[] = [];
+  const log = {
+    debug() {},
+    info() {},
+    error() {},
+    warn: (_fields: object, text: string) => void warnings.push(text),
+  };
+  const options = {
+    job: {
+      name: "j",
+      model: "m",
+      provider: "simulator",
+      input: { path: join(cwd, "rows.jsonl") },
+      prompt: { user: "Say it: {{ text }}" },
+      parameters: { maxTokens: 40 },
+      attempts: 1,
+    },
+    cwd,
+    queue: redisUrl(),
+    env: { PROMPTMILL_SIMULATOR_URL: model.url },
+    log,
+  };
+  return { model, options, warnings };
+}
