@@ -9,8 +9,13 @@ const LEAD_MS = 100;
 const MOST_RESERVATIONS = 256;
 /** A load that paused longer asks before it starts again, milliseconds. */
 const IDLE_MS = 10_000;
-/** Calls that may be under way at first; each answer lets one more start, so that they double per round. */
-const FIRST_CALLS = 8;
+/**
+ * Calls that may be under way at first. Each answer lets one more start, and the number doubles in this
+ * many milliseconds while none comes: a server that refuses is heard before all have gone, and a thousand
+ * calls at once are reached in a fifth of a second. Slower beginnings are the store's to ask for.
+ */
+const FIRST_CALLS = 64;
+const DOUBLING_MS = 50;
 /** Counts of calls are told to the store by tenths of a second. */
 const BIN_MS = 100;
 const RETRY_STORE_MS = 500;
@@ -43,8 +48,8 @@ export interface Start {
  *
  * - unknown: the store is asked first; nothing starts. So it begins, and after a pause of its own or a
  *   throttling.
- * - free: calls start without asking, no more under way than have been answered before, doubling each
- *   round, until the process' own concurrency is the bound. The store hears how many there were.
+ * - free: calls start without asking; how many may be under way doubles quickly, until the process' own
+ *   concurrency is the bound. The store hears how many there were.
  * - controlled: each call needs a slot, reserved a tenth of a second ahead and many at a time.
  */
 export class PaceKeeper {
@@ -64,6 +69,7 @@ export class PaceKeeper {
   #isClosed = false;
   #isWatched = false;
   #leaseTimer: NodeJS.Timeout | undefined;
+  #growthTimer: NodeJS.Timeout | undefined;
   #seen = new Map<number, number>();
   #settledTokens = 0;
   #throttled: ThrottleReport | null = null;
@@ -160,6 +166,7 @@ export class PaceKeeper {
     this.#isClosed = true;
     clearInterval(this.#timer);
     clearTimeout(this.#leaseTimer);
+    clearTimeout(this.#growthTimer);
     this.#queue.close();
   }
 
@@ -186,7 +193,17 @@ export class PaceKeeper {
     if (this.#mode === "free" && this.#isIdle()) this.#mode = "unknown";
     if (this.#mode === "unknown") this.#exchange();
     else if (this.#mode === "controlled") this.#lease();
-    else while (this.#queue.length > 0 && this.#inFlight < this.#allowed) this.#queue.startFirst();
+    else this.#startFree();
+  }
+
+  #startFree(): void {
+    while (this.#queue.length > 0 && this.#inFlight < this.#allowed) this.#queue.startFirst();
+    if (this.#queue.length === 0 || this.#growthTimer !== undefined) return;
+    this.#growthTimer = setTimeout(() => {
+      this.#growthTimer = undefined;
+      this.#allowed = Math.min(this.#options.concurrency, this.#allowed * 2);
+      this.#pump();
+    }, DOUBLING_MS);
   }
 
   /** Reserves slots once those at hand are nearly used up. */

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { PACE_RULES } from "../../src/queue/pace-rules.js";
 import type { PaceReport } from "../../src/queue/pace-store.js";
