@@ -123,6 +123,8 @@ export interface Answer {
   /** stop, length, tool_calls, content_filter or what else the provider says. */
   readonly finishReason: string;
   readonly toolCalls?: readonly unknown[];
+  /** Of each token of the text, as the provider words them; only when asked for. */
+  readonly logprobs?: readonly unknown[];
   readonly usage: Usage;
   readonly requestId: string | null;
 }
@@ -163,6 +165,7 @@ export interface Output {
   readonly reasoning: string | null;
   readonly finishReason: string;
   readonly toolCalls?: readonly unknown[];
+  readonly logprobs?: readonly unknown[];
 }
 
 interface ResultBase {

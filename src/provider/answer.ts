@@ -39,6 +39,7 @@ export function answerOf(
     reasoning: reply.reasoning,
     finishReason: finishReason ?? (reply.toolCalls === null ? "unknown" : "tool_calls"),
     ...(reply.toolCalls !== null && { toolCalls: reply.toolCalls }),
+    ...(reply.logprobs !== null && { logprobs: reply.logprobs }),
     usage: usage ?? (thinking ? { ...NO_USAGE, thinking: true } : NO_USAGE),
     requestId,
   };

@@ -9,6 +9,8 @@ export interface Reply {
   readonly reasoning: string | null;
   readonly finishReason: string | null;
   readonly toolCalls: readonly unknown[] | null;
+  /** Of each token of `text`. */
+  readonly logprobs: readonly unknown[] | null;
   /** The model's own words for not answering (OpenAI). */
   readonly refusal: string | null;
   readonly usage: Usage | null;
@@ -31,12 +33,14 @@ export function readReply(body: unknown): Reply | null {
   const choice = objectOf(choices?.[0]);
   if (choice !== null) {
     const message = objectOf(choice["message"]) ?? objectOf(choice["delta"]);
-    return { ...readMessage(message), finishReason: finishReasonOf(choice), usage, requestId };
+    const logprobs = arrayOf(objectOf(choice["logprobs"])?.["content"]);
+    return { ...readMessage(message), logprobs, finishReason: finishReasonOf(choice), usage, requestId };
   }
   const text = stringOf(holder["text"]);
   if (text === null && choices === null && usage === null) return null;
   const finishReason = text === null ? null : finishReasonOf(holder);
-  return { text, reasoning: null, toolCalls: null, refusal: null, finishReason, usage, requestId };
+  const none = { reasoning: null, toolCalls: null, logprobs: null, refusal: null };
+  return { ...none, text, finishReason, usage, requestId };
 }
 
 function readMessage(

@@ -31,6 +31,7 @@ export class StreamAssembly implements EventSink {
   #usage: Usage | null = null;
   #requestId: string | null = null;
   readonly #toolCalls: ToolCall[] = [];
+  readonly #logprobs: unknown[] = [];
 
   take(event: ServerEvent): boolean {
     if (event.data.trim() === "[DONE]") return true;
@@ -71,6 +72,7 @@ export class StreamAssembly implements EventSink {
       reasoning: this.#reasoning,
       finishReason: this.#finishReason,
       toolCalls: this.#toolCalls.length === 0 ? null : this.#toolCalls.filter((call) => call !== undefined),
+      logprobs: this.#logprobs.length === 0 ? null : this.#logprobs,
       refusal: this.#refusal,
       usage: this.#usage,
       requestId: this.#requestId,
@@ -91,6 +93,7 @@ export class StreamAssembly implements EventSink {
     if (reply.usage !== null) this.#usage = reply.usage;
     if (reply.requestId !== null) this.#requestId = reply.requestId;
     for (const delta of reply.toolCalls ?? []) this.#addToolCall(delta);
+    for (const token of reply.logprobs ?? []) this.#logprobs.push(token);
   }
 
   /** The first delta of a call names it, the later ones bring its arguments piece by piece. */

@@ -1,5 +1,6 @@
 import { isThinking, type ChatRequest } from "./chat-request.js";
 import type { SimulatedAnswer } from "./answers/compose-answer.js";
+import { logProbabilities } from "./log-probabilities.js";
 import type { Markers } from "./markers.js";
 import type { ModelTraits } from "./model-traits.js";
 import { usageBody } from "./usage.js";
@@ -51,7 +52,7 @@ function compatibleBody(envelope: AnswerEnvelope): Record<string, unknown> {
       message,
       finish_reason: answer.finishReason,
       index,
-      logprobs: null,
+      logprobs: logProbabilities(answer.text, request),
     })),
     object: "chat.completion",
     ...(usage === null ? {} : { usage }),
@@ -93,5 +94,8 @@ export function nativeOutput(
     ...(reasoning === null ? {} : { reasoning_content: reasoning }),
     ...(answer.toolCalls === null ? {} : { tool_calls: answer.toolCalls }),
   };
-  return { choices: [{ finish_reason: finishReason, message }] };
+  const logprobs = logProbabilities(text, request);
+  return {
+    choices: [{ finish_reason: finishReason, message, ...(logprobs === null ? {} : { logprobs }) }],
+  };
 }

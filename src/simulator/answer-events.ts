@@ -1,5 +1,6 @@
 import { type AnswerEnvelope, envelopeUsage, nativeOutput } from "./answer-body.js";
 import { errorBody } from "./error-body.js";
+import { logProbabilities } from "./log-probabilities.js";
 import { endOfCharacter, estimateTokens } from "./token-estimate.js";
 import type { SimulatedUsage } from "./usage.js";
 import { type VendorError, vendorErrors } from "./vendor-errors.js";
@@ -33,8 +34,11 @@ function compatibleEvents(envelope: AnswerEnvelope): string[] {
       id: `chatcmpl-${envelope.requestId}`,
     })}\n\n`;
   const delta = (content: Record<string, unknown>, finish: string | null): string =>
-    chunk([{ delta: content, finish_reason: finish, index: 0, logprobs: null }], null);
+    chunk([{ delta: content, finish_reason: finish, index: 0, logprobs: logprobsOf(content) }], null);
 
+  // Of an increment: a cumulative stream comes from models that give none.
+  const logprobsOf = ({ content }: Record<string, unknown>): unknown =>
+    typeof content === "string" && content !== "" ? logProbabilities(content, request) : null;
   const opening = answer.reasoning === null ? { content: "" } : { content: null, reasoning_content: "" };
   const events = [delta({ role: "assistant", ...opening }, null)];
   for (const piece of pieces(answer.reasoning ?? "")) {

@@ -150,6 +150,19 @@ describe.each(protocols)("by the %s protocol", (protocol) => {
     });
   });
 
+  it.each([100, 10_000])(
+    "log probabilities of each token are kept, of up to %i tokens",
+    async (maxTokens) => {
+      const simulator = await simulatedModel();
+      const parameters = { logprobs: true, topLogprobs: 2, maxTokens };
+      const done = await runRows({ ...job, parameters }, [{ prompt: "Tell me a story." }], { simulator });
+      const { output } = onlyResult(done);
+      const tokens = output?.logprobs as { token: string; logprob: number; top_logprobs: unknown[] }[];
+      expect(tokens.map(({ token }) => token).join("")).toBe(output?.text);
+      expect(tokens[0]).toMatchObject({ logprob: Math.log(0.8), top_logprobs: [expect.anything()] });
+    },
+  );
+
   it("a prefix is joined with its continuation", async () => {
     const simulator = await simulatedModel();
     const messages = [

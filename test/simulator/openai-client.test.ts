@@ -85,6 +85,62 @@ describe("the simulator, asked by the official OpenAI client", () => {
     expect(outputTokens).toBeGreaterThan(reasoningTokens);
   });
 
+  it("thinks in an answer that is not streamed, too", async () => {
+    const { openai } = await client();
+    const completion = await openai.chat.completions.create({
+      model: "qwen-plus",
+      messages: userAsks("Who are you?"),
+      ...({ enable_thinking: true } as object),
+    });
+    const message = completion.choices[0]?.message as { content: string; reasoning_content?: string };
+    expect(message.reasoning_content).toContain("[simulated reasoning]");
+    expect(message.content).not.toContain("reasoning");
+    expect(completion.usage?.completion_tokens_details?.reasoning_tokens).toBeGreaterThan(0);
+  });
+
+  const format = {
+    type: "json_schema",
+    json_schema: {
+      name: "weather",
+      strict: true,
+      schema: {
+        type: "object",
+        properties: { sky: { enum: ["clear", "cloudy"] }, celsius: { type: "integer" } },
+        required: ["sky", "celsius"],
+        additionalProperties: false,
+      },
+    },
+  } as const;
+
+  it("answers in a schema that the client asks for, at once and streamed", async () => {
+    const { openai } = await client();
+    const asked = {
+      model: "qwen-plus",
+      messages: userAsks("What is the weather?"),
+      response_format: format,
+    };
+    const whole = await openai.chat.completions.parse(asked);
+    const streamed = await openai.chat.completions.stream(asked).finalChatCompletion();
+    for (const completion of [whole, streamed]) {
+      const value: unknown = JSON.parse(completion.choices[0]?.message.content ?? "");
+      expect(value).toEqual({
+        sky: expect.stringMatching(/^(clear|cloudy)$/) as string,
+        celsius: expect.any(Number) as number,
+      });
+    }
+  });
+
+  it("gives log probabilities that the client can read, at once and streamed", async () => {
+    const { openai } = await client();
+    const asked = { model: "qwen-plus", messages: userAsks("Who are you?"), logprobs: true, top_logprobs: 1 };
+    const whole = await openai.chat.completions.create(asked);
+    const streamed = await openai.chat.completions.stream(asked).finalChatCompletion();
+    for (const { choices } of [whole, streamed]) {
+      const tokens = choices[0]?.logprobs?.content ?? [];
+      expect(tokens.map(({ token }) => token).join("")).toBe(choices[0]?.message.content);
+    }
+  });
+
   const tools: OpenAI.ChatCompletionTool[] = [
     {
       type: "function",
