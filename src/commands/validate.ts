@@ -21,6 +21,7 @@ export function registerValidate(program: Command): void {
       const { describeInput } = await import("../input/index.js");
       const { compileRequests, loadJob, missingColumns, parseSet } = await import("../job/index.js");
       const { resolveEndpoint } = await import("../provider/index.js");
+      const { checkOutput } = await import("../run/answer-columns.js");
       const config = await loadConfig({
         path: program.opts<{ config?: string }>().config,
         cwd: process.cwd(),
@@ -33,6 +34,7 @@ export function registerValidate(program: Command): void {
       const builder = compileRequests(job);
       const input = job.input.path === "-" ? null : await describeInput(job.input);
       for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
+      checkOutput(job, input?.columns ?? []);
       const missing = input === null ? [] : missingColumns(job, input.columns);
       if (input !== null && missing.length > 0) {
         const list = missing.map(({ column, where }) => `  ${column}   (${where})`).join("\n");

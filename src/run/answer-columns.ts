@@ -1,5 +1,6 @@
+import { UsageError } from "../errors.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
-import { parseStructured } from "../provider/index.js";
+import { compileSchema, parseStructured } from "../provider/index.js";
 import type { Result } from "../types.js";
 import type { AnswerColumn } from "../writer/results.js";
 
@@ -46,4 +47,35 @@ function propertyOf(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null && Object.hasOwn(value, name)
     ? (value as Readonly<Record<string, unknown>>)[name]
     : undefined;
+}
+
+/**
+ * Refuses an `output` that cannot be had with this input: a schema that is none, and answers that would fill
+ * a column of the input, or one column twice. UsageError.
+ */
+export function checkOutput(job: ResolvedJob, columns: readonly string[]): void {
+  if (job.output.schema !== undefined) compileSchema(job.output.schema);
+  const names = answerColumns(job).map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new UsageError(`The job's answers would fill the column ${JSON.stringify(twice)} twice.`, {
+      code: "output_column_taken",
+      hint: "Rename output.column, or the property of output.schema.",
+    });
+  }
+  for (const name of names) {
+    if (!columns.includes(name)) continue;
+    const isAnswer = name === job.output.column;
+    throw new UsageError(
+      isAnswer
+        ? `output.column: expected a name that the input does not use, received ${JSON.stringify(name)}, which ${job.input.path} has already.`
+        : `The results would have the column ${JSON.stringify(name)} twice: ${job.input.path} has it already.`,
+      {
+        code: "output_column_taken",
+        hint: isAnswer
+          ? "Choose another: --set output.column=answer"
+          : "Rename it in the input or in output.schema, or keep the answer in one column: --set output.format=jsonl",
+      },
+    );
+  }
 }

@@ -3,10 +3,10 @@ import { scanInput, type InputSummary } from "../input/index.js";
 import type { InputRow } from "../input/row.js";
 import { compileRequests, hasLocalImages, missingColumns, type RequestBuilder } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
-import { checkRequest, compileSchema, type Vendor } from "../provider/index.js";
+import { checkRequest, type Vendor } from "../provider/index.js";
 import type { QueuePayload } from "../queue/payload.js";
 import type { ModelRequest } from "../types.js";
-import { answerColumns } from "./answer-columns.js";
+import { checkOutput } from "./answer-columns.js";
 import { LocalImageCheck } from "./local-images.js";
 import { requestMaker } from "./row-payload.js";
 import { RowKeeper } from "./row-source.js";
@@ -41,7 +41,7 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
   const build = requestMaker(builder);
   const images = new LocalImageCheck();
   const keeper = new RowKeeper();
-  if (job.output.schema !== undefined) compileSchema(job.output.schema);
+  checkOutput(job, []);
   let checkedColumns = false;
   const onRow = (row: InputRow): void | Promise<void> => {
     if (options.limit !== null && row.rowIndex >= options.limit) return;
@@ -83,7 +83,7 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
     signal: options.signal,
     ...(job.prompt === null ? { optionalId: "id" } : {}),
   });
-  refuseColumnClash(job, summary.columns);
+  checkOutput(job, summary.columns);
   for (const warning of builder.warnings) warnings.add(warning);
   const rows = options.limit === null ? summary.rows : Math.min(summary.rows, options.limit);
   return { summary, rows, builder, keptRows: keeper.rows, warnings: [...warnings] };
@@ -117,31 +117,4 @@ function imageRefused(job: ResolvedJob, row: InputRow, cause: UsageError): Usage
     hint: cause.hint,
     cause,
   });
-}
-
-/** Every column that answers fill must be free: an input's column is never overwritten. */
-function refuseColumnClash(job: ResolvedJob, columns: readonly string[]): void {
-  const names = answerColumns(job).map(({ name }) => name);
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) {
-    throw new UsageError(`The job's answers would fill the column ${JSON.stringify(twice)} twice.`, {
-      code: "output_column_taken",
-      hint: "Rename output.column, or the property of output.schema.",
-    });
-  }
-  for (const name of names) {
-    if (!columns.includes(name)) continue;
-    const isAnswer = name === job.output.column;
-    throw new UsageError(
-      isAnswer
-        ? `output.column: expected a name that the input does not use, received ${JSON.stringify(name)}, which ${job.input.path} has already.`
-        : `The results would have the column ${JSON.stringify(name)} twice: ${job.input.path} has it already.`,
-      {
-        code: "output_column_taken",
-        hint: isAnswer
-          ? "Choose another: --set output.column=answer"
-          : "Rename it in the input or in output.schema, or keep the answer in one column: --set output.format=jsonl",
-      },
-    );
-  }
 }

@@ -7,7 +7,7 @@ import type { Result, RowError } from "../types.js";
 export function rejectedResult(row: InputRow, error: RowError, job: ResolvedJob): Result {
   return {
     rowIndex: row.rowIndex,
-    customId: customIdOf(row, job.input.id),
+    customId: customIdOf(row, job.input.id ?? (job.prompt === null ? "id" : null)),
     model: job.model,
     preset: job.preset,
     attempts: 0,
