@@ -194,6 +194,10 @@ interface ResultBase {
    * translation that was sent in parts. Absent when there are none.
    */
   readonly priorUsages?: readonly Usage[];
+  /** The answer is that of an earlier run to the same request: nothing was called. `usage`: what it cost then. */
+  readonly reused?: { readonly runId: string; readonly usage: Usage | null };
+  /** An answer, or starts, of a row that the run has no more, because its input changed: all they cost is owed. */
+  readonly orphaned?: true;
   readonly latencyMs: number;
   /** ISO 8601, UTC. */
   readonly finishedAt: string;

@@ -62,10 +62,7 @@ export async function findingsOf(
     answered: counts.answered,
     billed: usage.attempts.billed,
     possiblyBilled: usage.attempts.possiblyBilled,
-    usageErrors: usageErrors(
-      usage,
-      journal.map(({ result }) => result),
-    ),
+    usageErrors: usageErrors(usage, journal.map(ownCost)),
   };
 }
 
@@ -78,6 +75,12 @@ async function journalResults(fleet: Fleet): Promise<{ result: Result; extra: bo
     if (!("event" in entry)) return [{ result: entry, extra: false }];
     return entry.result === undefined ? [] : [{ result: entry.result, extra: true }];
   });
+}
+
+/** Of an extra answer only its own call: the row's earlier starts are those of the result that stands. */
+function ownCost({ result, extra }: { result: Result; extra: boolean }): Result {
+  if (!extra || result.orphaned === true) return result;
+  return { ...result, priorUsages: [], possiblyBilled: 0 };
 }
 
 function usageErrors(usage: UsageReport, results: readonly Result[]): string[] {

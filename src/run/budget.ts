@@ -68,9 +68,10 @@ export class Budget {
   /** Counts what a result cost. `isExtra`: its row had one already, whose earlier attempts are counted. */
   count(result: Result & { readonly reused?: unknown }, isExtra: boolean): void {
     if (result.reused !== undefined) return;
-    const usages = [...(isExtra ? [] : (result.priorUsages ?? [])), ...(result.usage ? [result.usage] : [])];
+    const isWhole = !isExtra || result.orphaned === true;
+    const usages = [...(isWhole ? (result.priorUsages ?? []) : []), ...(result.usage ? [result.usage] : [])];
     for (const usage of usages) this.#spent += this.#prices.of(usage, result.model);
-    if (!isExtra && result.possiblyBilled > 0 && result.callBound !== undefined) {
+    if (isWhole && result.possiblyBilled > 0 && result.callBound !== undefined) {
       this.#spent +=
         BigInt(result.possiblyBilled) * this.#prices.atMostWithin(result.model, result.callBound);
     }

@@ -1,6 +1,11 @@
+import type { Job } from "bullmq";
 import { UsageError } from "../errors.js";
 import { describeInput, fingerprint } from "../input/index.js";
+import { rowIndexOfJobId } from "../queue/names.js";
+import { mapStrings, parsePayload, unpackText } from "../queue/payload.js";
 import { openQueueServer } from "../queue/queue-server.js";
+import type { RunQueue } from "../queue/run-queue.js";
+import { gaveUpResult } from "../worker/row-processor.js";
 import { JournalIndex } from "../writer/journal-index.js";
 import { loadJournal } from "../writer/journal-load.js";
 import { Writer } from "../writer/writer.js";
@@ -90,6 +95,22 @@ export async function acceptChangedInput(
   };
 }
 
+/** What rows that are not settled have cost so far is known to the queue alone. */
+async function recordStarts(queue: RunQueue, writer: Writer): Promise<void> {
+  const at = new Date().toISOString();
+  for (const { jobId } of await queue.pending()) {
+    const job: Job<unknown> | undefined = await queue.queue.getJob(jobId);
+    if (job === undefined || job.attemptsStarted === 0) continue;
+    const payload = parsePayload(mapStrings(job.data, unpackText));
+    const { attemptsStarted } = job;
+    const failedReason = "the input changed before it was answered";
+    const result = gaveUpResult(rowIndexOfJobId(jobId), { payload, attemptsStarted, failedReason }, at);
+    if (result.possiblyBilled > 0 || result.priorUsages !== undefined)
+      writer.recordCost({ ...result, orphaned: true });
+  }
+  await writer.drain();
+}
+
 /** Settles what the queue still holds of the old input, then takes the run off it. */
 async function emptyQueue(
   session: Session,
@@ -136,6 +157,7 @@ async function emptyQueue(
         await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
       }
       await settleFinished(queue, writer);
+      await recordStarts(queue, writer);
       if (writer.failure !== null) throw writer.failure;
       await queue.destroy();
     } finally {

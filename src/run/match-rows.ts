@@ -77,7 +77,8 @@ export async function rewriteJournal(
     await loadJournal(journalPath, rowsAtMost, (result, isExtra) => {
       const move = isExtra ? undefined : left.get(startKey(result));
       if (move !== undefined) left.delete(startKey(result));
-      text += `${JSON.stringify(move === undefined ? { event: "extra", result } : { ...result, ...move })}\n`;
+      const extra = isExtra ? result : { ...result, orphaned: true };
+      text += `${JSON.stringify(move === undefined ? { event: "extra", result: extra } : { ...result, ...move })}\n`;
       if (text.length < BATCH_CHARACTERS) return;
       writeFileSync(file, text);
       text = "";

@@ -18,6 +18,7 @@ const base = {
   priorUsages: z.array(usage).optional(),
   possiblyBilled: count.default(0),
   callBound: z.looseObject({ inputTokens: count, outputTokens: count }).optional().catch(undefined),
+  orphaned: z.literal(true).optional(),
   finishedAt: z.iso.datetime({ offset: true }),
   reused: z.object({ runId: z.string(), usage: usage.nullish() }).optional(),
 };

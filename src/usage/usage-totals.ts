@@ -74,10 +74,12 @@ export class UsageTotals {
     const bucket = this.#bucket(index);
     if (before !== null) countRow(this.#bucket(before.bucket), kindOf(before.outcome), -1);
     countRow(bucket, kind, 1);
-    if (result.reused) {
-      this.#addReused(bucket, result.reused.usage ?? result.usage);
-      return true;
-    }
+    if (result.reused) this.#addReused(bucket, result.reused.usage ?? result.usage);
+    else this.#addAttempts(bucket, result);
+    return true;
+  }
+
+  #addAttempts(bucket: UsageBucket, result: CountableResult): void {
     for (const usage of result.priorUsages ?? []) addAttempt(bucket, usage, this.lane);
     if (result.usage) addAttempt(bucket, result.usage, this.lane);
     if (result.possiblyBilled > 0) {
@@ -85,21 +87,21 @@ export class UsageTotals {
       bucket.possiblyBilled += result.possiblyBilled;
       this.#listPossiblyBilled(result, result.possiblyBilled, bucket.price, bound);
     }
-    return true;
   }
 
   /**
    * Counts what an answer cost that came for a row which has its result already: tokens and money, no row.
-   * Only its own usage: earlier attempts of the row are those of the standing result. Returns false when
-   * this very answer had been counted before.
+   * Only its own usage: earlier attempts of the row are those of the standing result, unless it has none
+   * (`orphaned`). Returns false when this very answer had been counted before.
    */
   addExtra(result: CountableResult): boolean {
     const key = `${result.rowIndex}:${result.attemptsStarted}:${result.finishedAt}`;
     if (this.#extras.has(key)) return false;
     this.#extras.add(key);
-    if (result.usage && !result.reused) {
-      addAttempt(this.#bucket(this.#indexOf(result.finishedAt, result.model)), result.usage, this.lane);
-    }
+    if (result.reused) return true;
+    const bucket = this.#bucket(this.#indexOf(result.finishedAt, result.model));
+    if (result.orphaned === true) this.#addAttempts(bucket, result);
+    else if (result.usage) addAttempt(bucket, result.usage, this.lane);
     return true;
   }
 

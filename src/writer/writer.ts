@@ -95,6 +95,14 @@ export class Writer {
     });
   }
 
+  /** Records what a row's starts cost without settling it: they are owed, whatever becomes of the row. */
+  recordCost(result: Result): void {
+    const key = startKey(result);
+    if (this.#held.has(key)) return;
+    this.#hold(key, result.rowIndex);
+    this.#journal.append({ event: "extra", result });
+  }
+
   /** Settles a result whose job could not be completed; the job is dropped, whatever state it is in. */
   settleStray(result: Result): void {
     this.#strays.add(startKey(result));

@@ -3,7 +3,7 @@ import { appendFile, readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { recordedRows } from "../../scripts/chaos/findings.js";
+import { findingsOf, recordedRows } from "../../scripts/chaos/findings.js";
 import type { Fleet } from "../../scripts/chaos/fleet.js";
 import { answers, endsWell, expectNothingLost, fleetOf, kill } from "./fleet.js";
 
@@ -55,20 +55,17 @@ describe("a damaged journal", () => {
     return fleet;
   }
 
-  it(
-    "with a torn last line is mended: that row is called again and listed",
-    { timeout: 120_000 },
-    async () => {
-      const fleet = await stopped();
-      const text = await readFile(journalOf(fleet), "utf8");
-      await truncate(journalOf(fleet), Buffer.byteLength(text) - 30);
-      await endsWell(fleet.resume());
-      await expectNothingLost(fleet, { inFlight: 5 + 1 }).catch((error: unknown) => {
-        // The torn answer was billed and is nowhere any more: the one thing that a torn line costs.
-        expect(String(error)).toContain("to be less than or equal");
-      });
-    },
-  );
+  it("with a torn last line is mended: that row alone is called again", { timeout: 120_000 }, async () => {
+    const fleet = await stopped();
+    const text = await readFile(journalOf(fleet), "utf8");
+    await truncate(journalOf(fleet), Buffer.byteLength(text) - 30);
+    await endsWell(fleet.resume());
+    const found = await findingsOf(fleet, []);
+    expect(found).toMatchObject({ rowsLost: 0, rowsTwice: 0, rowsFailed: 0, usageErrors: [] });
+    expect(found.repeated).toBeLessThanOrEqual(5 + 1);
+    // The torn answer was billed and is nowhere any more, unless the queue still knew of its start.
+    expect(found.answered).toBeLessThanOrEqual(found.billed + found.possiblyBilled + 1);
+  });
 
   it("with a line that stands twice counts it once", { timeout: 120_000 }, async () => {
     const fleet = await stopped();
