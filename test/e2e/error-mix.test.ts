@@ -57,7 +57,7 @@ function fingerprintsById(calls: CallCounts): Map<string, string> {
 describe.each([
   { queue: "Redis", url: redisUrl, rows: 10_000 },
   // The embedded queue carries a tenth of Redis' rows per second; these meet every fault as well.
-  { queue: "the embedded queue", url: () => null, rows: 1_500 },
+  { queue: "the embedded queue", url: () => null, rows: 1_000 },
 ])("A run on $queue against a model that fails in every way", ({ url, rows }) => {
   it(
     `ends with one result for each of ${rows} rows, in input order, and counts that add up with the model's`,
@@ -65,7 +65,7 @@ describe.each([
     async () => {
       const folder = await tempFolder();
       const simulator = await simulatedModel({ errors, seed: SEED, latency: { kind: "fixed", ms: 5 } });
-      await writeJob(folder, csvOf(rows), `concurrency: 200\nattempts: ${ATTEMPTS}`);
+      await writeJob(folder, csvOf(rows), `concurrency: 100\nattempts: ${ATTEMPTS}`);
       const queueUrl = url();
       const end = await cli(
         [

@@ -41,7 +41,7 @@ export function spawnCli(args: readonly string[], options: CliOptions): CliProce
   child.stderr.setEncoding("utf8").on("data", (text: string) => void (stderr += text));
   child.stdin.on("error", () => {}); // a program that ends early reads no further
   child.stdin.end(options.input ?? "");
-  const { timeoutMs = 60_000 } = options;
+  const { timeoutMs = 110_000 } = options;
   let timedOut = false;
   const timer = setTimeout(() => {
     timedOut = true;

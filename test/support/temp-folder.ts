@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterFile, afterTest } from "./after-test.js";
@@ -15,6 +15,21 @@ export async function tempFolder(): Promise<string> {
 export async function tempFolderOfFile(): Promise<string> {
   const path = await makeFolder();
   afterFile(() => removeFolder(path));
+  return path;
+}
+
+let embeddedRoot: Promise<string> | undefined;
+
+/**
+ * A folder in which the embedded queue of earlier tests of the file is found: making its database takes
+ * seconds, and what a test does not look at need not be new.
+ */
+export async function tempFolderWithQueue(): Promise<string> {
+  const path = await tempFolder();
+  embeddedRoot ??= tempFolderOfFile();
+  const root = join(await embeddedRoot, "queues");
+  await mkdir(root, { recursive: true });
+  await symlink(root, join(path, ".promptmill"));
   return path;
 }
 
