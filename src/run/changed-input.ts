@@ -5,7 +5,7 @@ import { rowIndexOfJobId } from "../queue/names.js";
 import { mapStrings, parsePayload, unpackText } from "../queue/payload.js";
 import { openQueueServer } from "../queue/queue-server.js";
 import type { RunQueue } from "../queue/run-queue.js";
-import { gaveUpResult } from "../worker/row-processor.js";
+import { gaveUpResult } from "../worker/row-result.js";
 import { JournalIndex } from "../writer/journal-index.js";
 import { loadJournal } from "../writer/journal-load.js";
 import { Writer } from "../writer/writer.js";

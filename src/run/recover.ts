@@ -1,6 +1,6 @@
 import { rowIndexOfJobId } from "../queue/names.js";
 import type { FinishedJob, RunQueue } from "../queue/run-queue.js";
-import { gaveUpResult } from "../worker/row-processor.js";
+import { gaveUpResult } from "../worker/row-result.js";
 import type { Result } from "../types.js";
 import type { Writer } from "../writer/writer.js";
 

@@ -3,12 +3,13 @@ import type pLimit from "p-limit";
 import { ProviderError, type Provider } from "../provider/provider.js";
 import { parsePayload, type QueuePayload } from "../queue/payload.js";
 import type { RowProcessor } from "../queue/run-queue.js";
-import type { Answer, Output, Result, RowError, Usage } from "../types.js";
+import type { Answer, Result } from "../types.js";
 import { nextTranslationPart, withPart, type TranslationPart } from "./long-translation.js";
-import { boundField, mayHaveBeenBilled } from "./billing.js";
+import { mayHaveBeenBilled } from "./billing.js";
 import { budgetSpent, fundsFor, startsUsedUp } from "./funds.js";
 import type { Pacer, Permit } from "./pacer.js";
 import { retryDelayMs } from "./retry.js";
+import { failed, succeeded } from "./row-result.js";
 import { structureError } from "./structured-answer.js";
 
 const OUT_OF_MEMORY_RETRY_MS = 500;
@@ -235,111 +236,4 @@ function withEnded(payload: QueuePayload, attempt: ProviderError | Answer): Queu
   const ended = (payload.ended ?? 0) + 1;
   if (usage === null) return { ...payload, ended };
   return { ...payload, ended, priorUsages: [...(payload.priorUsages ?? []), usage] };
-}
-
-function succeeded(job: QueueJob, payload: QueuePayload, answer: Answer, startedAt: number): Result {
-  return {
-    ...resultBase(job, payload, answer.usage, answer.requestId, startedAt),
-    status: "succeeded",
-    output: outputOf(answer),
-  };
-}
-
-function outputOf({ text, reasoning, finishReason, toolCalls, logprobs }: Answer): Output {
-  return {
-    text,
-    reasoning,
-    finishReason,
-    ...(toolCalls === undefined ? {} : { toolCalls }),
-    ...(logprobs === undefined ? {} : { logprobs }),
-  };
-}
-
-function failed(
-  job: QueueJob,
-  payload: QueuePayload,
-  error: ProviderError,
-  startedAt: number,
-  answer?: Answer,
-): Result {
-  const rowError: RowError = {
-    kind: error.kind,
-    code: error.code,
-    message: error.message,
-    httpStatus: error.httpStatus,
-  };
-  const isUnknown = mayHaveBeenBilled(error);
-  return {
-    ...resultBase(job, payload, error.usage, error.requestId, startedAt, isUnknown),
-    status: "failed",
-    error: rowError,
-    ...(answer === undefined ? {} : { output: outputOf(answer) }),
-  };
-}
-
-function resultBase(
-  job: QueueJob,
-  payload: QueuePayload,
-  usage: Usage | null,
-  requestId: string | null,
-  startedAt: number,
-  mayBeBilledUnknown = false,
-) {
-  const endsKnown = (payload.ended ?? 0) + (mayBeBilledUnknown ? 0 : 1);
-  const possiblyBilled = Math.max(0, job.attemptsStarted - endsKnown);
-  return {
-    rowIndex: payload.rowIndex,
-    customId: payload.customId,
-    model: payload.request.model,
-    preset: payload.preset,
-    attempts: job.attemptsMade + 1 + (payload.translated?.parts ?? 0),
-    attemptsStarted: job.attemptsStarted,
-    possiblyBilled,
-    ...boundField(payload, possiblyBilled),
-    requestId,
-    ...(payload.requestDigest === undefined ? {} : { requestDigest: payload.requestDigest }),
-    usage,
-    ...(payload.priorUsages === undefined ? {} : { priorUsages: payload.priorUsages }),
-    latencyMs: Math.round(performance.now() - startedAt),
-    finishedAt: new Date().toISOString(),
-  };
-}
-
-/**
- * The result of a row that the queue gave up without one: its workers died too often, or something failed
- * in our own code at every attempt. Nobody knows whether its starts were billed.
- */
-export function gaveUpResult(
-  rowIndex: number,
-  job: { payload: QueuePayload | null; attemptsStarted: number; failedReason: string | null },
-  finishedAt: string,
-): Result {
-  const { payload, attemptsStarted, failedReason } = job;
-  const isLost = failedReason?.includes("stalled") ?? false;
-  const possiblyBilled = Math.max(0, attemptsStarted - (payload?.ended ?? 0));
-  return {
-    rowIndex,
-    customId: payload?.customId ?? String(rowIndex),
-    model: payload?.request.model ?? "unknown",
-    preset: payload?.preset ?? null,
-    attempts: 0,
-    attemptsStarted,
-    possiblyBilled,
-    ...(payload === null ? {} : boundField(payload, possiblyBilled)),
-    requestId: null,
-    ...(payload?.requestDigest === undefined ? {} : { requestDigest: payload.requestDigest }),
-    usage: null,
-    ...(payload?.priorUsages === undefined ? {} : { priorUsages: payload.priorUsages }),
-    latencyMs: 0,
-    finishedAt,
-    status: "failed",
-    error: {
-      kind: "worker_lost",
-      code: isLost ? "worker_lost" : "internal_error",
-      message: isLost
-        ? `Every worker that took this row died or lost it (${attemptsStarted} starts).`
-        : `The queue gave the row up: ${failedReason ?? "no reason given"}.`,
-      httpStatus: null,
-    },
-  };
 }
