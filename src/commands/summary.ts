@@ -22,6 +22,13 @@ export function summaryText(summary: RunSummary, width: number): string {
   );
   add("tokens", `${count(usage.tokens.input)} in, ${count(usage.tokens.output)} out`);
   add("cost", costText(summary));
+  if (usage.reused.rows > 0) {
+    const saved = usage.reused.saved.map(formatMoney).join(" + ");
+    add(
+      "reused",
+      `${count(usage.reused.rows)} answers of earlier runs${saved === "" ? "" : `, which saved ${saved}`}`,
+    );
+  }
   if (usage.attempts.possiblyBilled > 0) {
     const { atMost } = usage.possiblyBilled;
     add(

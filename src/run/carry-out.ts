@@ -8,6 +8,7 @@ import { createPacer } from "../worker/pace-create.js";
 import { RowState, type JournalIndex } from "../writer/journal-index.js";
 import { isDiskFull } from "../writer/journal.js";
 import { JournalReader } from "../writer/journal-reader.js";
+import { openReuse } from "./reuse.js";
 import { openBudget } from "./open-budget.js";
 import { execute } from "./execute.js";
 import { writeResults, writeUsage, type ResultFiles } from "./finalise.js";
@@ -53,6 +54,8 @@ export interface CarryOutOptions {
   /** false: this process only coordinates. */
   readonly worker: boolean;
   readonly warnings: readonly string[];
+  /** false: rows are to be called although their answers may be known. @default true */
+  readonly mayReuse?: boolean;
 }
 
 /** Runs what is not settled of a run, derives its files and leaves run.json true. */
@@ -67,6 +70,8 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
   });
   const job = withEndpoint(record.job, models);
   const totals = openTotals(session, job, models);
+  const reuse =
+    options.mayReuse === false ? null : await openReuse(session.runsRoot, record.runId, job, session.log);
   const budget = openBudget(job, record.runId, session, models);
   const provider = options.worker ? models.connect(job.concurrency) : null;
   const watch = new Watch({
@@ -87,6 +92,7 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
       build: payloadMaker(options.builder, answeredBy(models)),
       totals,
       budget,
+      reuse,
       queue: {
         url: session.queueUrl,
         embeddedRoot: session.embeddedRoot,
@@ -159,6 +165,7 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
     };
   } finally {
     watch.stop();
+    await reuse?.close();
     await provider?.close();
     await models.close();
   }

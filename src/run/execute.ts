@@ -27,6 +27,7 @@ import { fundPending } from "./fund-pending.js";
 import type { RunLoad } from "./held-back.js";
 import { pump, waitForRemoteRows } from "./pump.js";
 import { COORDINATOR_WORKER_PREFIX, recover, settleFinished } from "./recover.js";
+import type { Reuse } from "./reuse.js";
 import { rejectedResult } from "./rejected-result.js";
 import { coordinateOnRedis, type RedisCoordination } from "./redis-coordination.js";
 import type { RowSource } from "./row-source.js";
@@ -52,6 +53,8 @@ export interface ExecutionOptions {
   readonly totals: UsageTotals;
   /** null: the run may cost what it costs. */
   readonly budget: Budget | null;
+  /** Answers of earlier runs; null: every row is called. */
+  readonly reuse: Reuse | null;
   readonly queue: {
     readonly url: string | null;
     readonly embeddedRoot: string;
@@ -273,6 +276,11 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
         await enqueue(payloads);
       },
       reject: (row, error) => openWriter.settle(rejectedResult(row, error, job)),
+      answerAtOnce: async (payload) => {
+        const result = (await options.reuse?.find(payload)) ?? null;
+        if (result !== null) openWriter.settle(result);
+        return result !== null;
+      },
       ...(budget === null ? {} : { funds: budget }),
       window,
       signal: producing.signal,

@@ -16,6 +16,7 @@ import type { RunRecord } from "./record.js";
 import { createRunDirectory, findRun, lockRunDirectory, type RunDirectory } from "./run-directory.js";
 import { rowsInMemory, rowsOfFile } from "./row-source.js";
 import { newRunId } from "./run-id.js";
+import { checkReuse } from "./reuse.js";
 import { takeBack, type RetrySelection } from "./retry.js";
 import { openSession, type Session, type SessionOptions } from "./session.js";
 
@@ -72,6 +73,7 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     const models = await checkModelServer(session, job, simulate, options.worker ?? true);
     const { vendor } = models.endpoint;
     const callPrices = budgetPrices(job, session, models);
+    await checkReuse(session.runsRoot, job);
     const limit = options.limit ?? null;
     const prepared = await prepareInput(job, {
       limit,
@@ -171,7 +173,7 @@ export async function retry(options: RetryOptions): Promise<RunSummary> {
     await takeBack(directory.file("journal.jsonl"), before.rows, options);
     const record: RunRecord = { ...before, job, state: "running", startedAt: new Date().toISOString() };
     await directory.write(record);
-    const summary = await goOn(session, directory, record, options);
+    const summary = await goOn(session, directory, record, options, false);
     return { ...summary, warnings: [...warnings, ...summary.warnings] };
   } finally {
     directory.release();
@@ -189,6 +191,7 @@ async function goOn(
   directory: RunDirectory,
   record: RunRecord,
   options: ResumeOptions,
+  mayReuse = true,
 ): Promise<RunSummary> {
   refuseMissingQueue(session, record);
   refuseWorkerlessEmbedded(session, options.worker);
@@ -204,6 +207,7 @@ async function goOn(
     source: rowsOfFile(record.input, record.job.input),
     simulate: record.simulated ? (options.simulate ?? {}) : null,
     worker: options.worker ?? true,
+    mayReuse,
     warnings: [],
   });
 }
