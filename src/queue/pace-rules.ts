@@ -14,16 +14,25 @@ export const PACE_RULES = {
   givenTtlMs: 15_000,
   /** A load that paused longer begins from nothing. */
   idleMs: 10_000,
-  /** Growth per second of a load that begins, and of one that recovers. */
-  rampGrowth: 1.35,
+  /** Growth per second of a load that begins. */
+  rampGrowth: 1.25,
+  /** Growth per second of a load that recovers from a throttling. */
+  recovery: 1.35,
   /** Part of a given limit from which a load that begins grows. */
   rampStart: 1 / 12,
   /** Growth per second after the provider complained of growth. */
   burstGrowth: 1.2,
-  /** Part of the level at which calls go on after a throttling. */
+  /** Part of the level at which calls go on after a throttling, and the pause before; milliseconds. */
   cut: 0.5,
-  /** First pause after a throttling, doubled by each that follows at once; milliseconds. */
+  /** First pause, doubled by each throttling that follows at once. */
   pauseMs: 1_000,
+  /**
+   * The same for a single throttling at a limit that is known and has held for a while: a second that was
+   * fuller than most, not a limit that has changed.
+   */
+  smallCut: 0.75,
+  smallPauseMs: 300,
+  heldMs: 10_000,
   maxPauseMs: 30_000,
   maxRetryAfterMs: 60_000,
   /** Throttlings within this time after a pause belong to the same trouble. */
@@ -33,8 +42,9 @@ export const PACE_RULES = {
   maxHoldSeconds: 600,
   /** A rate above this part of the level counts as the level itself. */
   nearLevel: 0.8,
-  /** Least part of a rate that a refusal at it leaves. */
+  /** Least part of a rate that a refusal at it leaves; of one that had held for a while. */
   correction: 0.9,
+  smallCorrection: 0.97,
   /** Part of the level that is left when even half of it is refused for longer than a minute. */
   fall: 0.7,
   /**

@@ -42,7 +42,7 @@ local S = {
 local eventCause = kept['eventCause'] or 'requests'
 local function dimension(name)
   local d = { mode = kept[name .. ':mode'] or 'none' }
-  for _, f in ipairs({ 'tail', 'given', 'givenUntil', 'level', 'from', 'hold', 'growth', 'boundAt' }) do
+  for _, f in ipairs({ 'tail', 'given', 'givenUntil', 'level', 'from', 'hold', 'growth', 'cut', 'boundAt' }) do
     d[f] = number(name .. ':' .. f)
   end
   return d
@@ -52,7 +52,7 @@ local touched = {}
 
 local function learned(d, seconds)
   if d.mode == 'ramp' then return d.level * d.growth ^ math.min(seconds, 100) end
-  local recovered = d.level * R.cut * d.growth ^ math.min(seconds, 100)
+  local recovered = d.level * d.cut * d.growth ^ math.min(seconds, 100)
   local probing = math.min(math.max(0, seconds - d.hold), 300)
   local beyond = math.exp(R.probe * probing + R.probeFaster * probing * probing)
   return math.min(recovered, d.level * R.headroom * beyond)
@@ -107,13 +107,13 @@ local function pauseUntil(at)
   S.coolUntil = at
   dimensionOf(eventCause).from = at
 end
-local function corrected(known)
+local function corrected(known, isSmall)
   local unit, rate = 1, S.eventRate
   if eventCause == 'tokens' then unit = meanTokens end
   local mean, least = meanOfMinute() * unit, R.leastLevel * unit
   if rate > known then return math.min(rate, math.max(known, mean)) end
   if rate >= known * R.nearLevel then
-    return math.max(least, math.min(rate, math.max(mean, rate * R.correction)))
+    return math.max(least, math.min(known, math.max(mean, known * (isSmall and R.smallCorrection or R.correction))))
   end
   local lower = known * R.fall
   if now - S.chainFrom < R.memorySeconds * 1000 then lower = mean end
@@ -128,21 +128,22 @@ local function throttle()
   end
   local d = dimensionOf(cause)
   local known, hold, rate = 0, d.hold, rateOf(d)
-  if d.mode == 'level' then known = d.level end
+  if d.mode == 'level' then known = d.level elseif d.mode == 'none' then known = rate end
   local wasWell = known > 0 and rate >= known * R.nearLevel
+  local isSmall = wasWell and cause ~= 'burst' and now - S.coolUntil > R.heldMs
   local isChain = S.strikes > 0 and now < S.coolUntil + R.chainMs and not wasWell
   if isChain then S.strikes = S.strikes + 1 else S.strikes = 1; S.chainFrom = now end
   S.generation = S.generation + 1
   local isMeasured = cause == 'burst' or known == 0
   S.eventAt, eventCause, S.eventRate = now, cause, rate
   S.isMeasured = isMeasured and 1 or 0
-  d.mode, d.growth = 'level', R.rampGrowth
+  d.mode, d.growth, d.cut = 'level', R.recovery, isSmall and R.smallCut or R.cut
   if cause == 'burst' then d.mode, d.growth = 'ramp', R.burstGrowth end
   d.hold = R.holdSeconds
   if known > 0 and rate > known then d.hold = math.min(R.maxHoldSeconds, hold * 2) end
-  if isMeasured then d.level = measuredLevel() else d.level = corrected(known) end
+  if isMeasured then d.level = measuredLevel() else d.level = corrected(known, isSmall) end
   d.boundAt = now
-  local pause = math.min(R.maxPauseMs, R.pauseMs * 2 ^ math.min(S.strikes - 1, 10))
+  local pause = math.min(R.maxPauseMs, (isSmall and R.smallPauseMs or R.pauseMs) * 2 ^ math.min(S.strikes - 1, 10))
   r.tail, t.tail = 0, 0
   pauseUntil(now + math.max(pause, asked))
 end

@@ -19,6 +19,8 @@ interface Dimension {
   from: number;
   holdSeconds: number;
   growth: number;
+  /** Part of the level at which calls went on. */
+  cut: number;
   /** When somebody last had to wait for it. */
   boundAt: number;
 }
@@ -70,6 +72,7 @@ function newDimension(): Dimension {
     from: 0,
     holdSeconds: 0,
     growth: 0,
+    cut: 0,
     boundAt: 0,
   };
 }
@@ -117,9 +120,12 @@ export function rateOf(dimension: Readonly<Dimension>, now: number): number {
   return given > 0 ? Math.min(given, learned) : learned;
 }
 
-function learnedRate({ mode, level, growth, holdSeconds }: Readonly<Dimension>, seconds: number): number {
+function learnedRate(
+  { mode, level, growth, cut, holdSeconds }: Readonly<Dimension>,
+  seconds: number,
+): number {
   if (mode === "ramp") return level * growth ** Math.min(seconds, 100);
-  const recovered = level * RULES.cut * growth ** Math.min(seconds, 100);
+  const recovered = level * cut * growth ** Math.min(seconds, 100);
   const probing = Math.min(Math.max(0, seconds - holdSeconds), 300);
   const beyond = Math.exp(RULES.probe * probing + RULES.probeFaster * probing * probing);
   return Math.min(recovered, level * RULES.headroom * beyond);
@@ -197,10 +203,12 @@ function throttle(state: PaceState, report: ThrottleReport, meanTokens: number, 
     return;
   }
   const dimension = dimensionOf(state, report.cause);
-  const known = dimension.mode === "level" ? dimension.level : 0;
   const rate = rateOf(dimension, now);
+  // A limit that a run gives is known from the start.
+  const known = dimension.mode === "level" ? dimension.level : dimension.mode === "none" ? rate : 0;
   // Calls that had reached the level again were well meanwhile: that is no longer the same trouble.
   const wasWell = known > 0 && rate >= known * RULES.nearLevel;
+  const isSmall = wasWell && report.cause !== "burst" && now - state.coolUntil > RULES.heldMs;
   const isChain = state.strikes > 0 && now < state.coolUntil + RULES.chainMs && !wasWell;
   state.strikes = isChain ? state.strikes + 1 : 1;
   if (!isChain) state.chainFrom = now;
@@ -209,13 +217,17 @@ function throttle(state: PaceState, report: ThrottleReport, meanTokens: number, 
   const isMeasured = report.cause === "burst" || known === 0;
   state.event = { at: now, cause: report.cause, rate, isMeasured };
   dimension.mode = report.cause === "burst" ? "ramp" : "level";
-  dimension.growth = report.cause === "burst" ? RULES.burstGrowth : RULES.rampGrowth;
+  dimension.growth = report.cause === "burst" ? RULES.burstGrowth : RULES.recovery;
+  dimension.cut = isSmall ? RULES.smallCut : RULES.cut;
   // A level that only a try at a higher one ended has proven true, and is kept for longer.
   const isProven = known > 0 && rate > known;
   dimension.holdSeconds = isProven ? Math.min(RULES.maxHoldSeconds, holdSeconds * 2) : RULES.holdSeconds;
-  dimension.level = isMeasured ? measuredLevel(state, meanTokens) : corrected(state, known, meanTokens, now);
+  dimension.level = isMeasured
+    ? measuredLevel(state, meanTokens)
+    : corrected(state, known, isSmall, meanTokens, now);
   dimension.boundAt = now;
-  const pause = Math.min(RULES.maxPauseMs, RULES.pauseMs * 2 ** Math.min(state.strikes - 1, 10));
+  const first = isSmall ? RULES.smallPauseMs : RULES.pauseMs;
+  const pause = Math.min(RULES.maxPauseMs, first * 2 ** Math.min(state.strikes - 1, 10));
   // Slots taken so far are void: whoever holds one asks again under the new generation.
   state.requests.tail = 0;
   state.tokens.tail = 0;
@@ -257,14 +269,23 @@ function measuredLevel(state: PaceState, meanTokens: number): number {
  * minute was full: refused while trying a higher level, or at the level. Refused at well below the level,
  * after a pause: the minute is full as well, as long as it reaches back to before the trouble.
  */
-function corrected(state: PaceState, known: number, meanTokens: number, now: number): number {
+function corrected(
+  state: PaceState,
+  known: number,
+  isSmall: boolean,
+  meanTokens: number,
+  now: number,
+): number {
   const { cause, rate } = state.event;
   const unit = cause === "tokens" ? meanTokens : 1;
   const mean = meanOfMinute(state, now) * unit;
   const least = RULES.leastLevel * unit;
   if (rate > known) return Math.min(rate, Math.max(known, mean));
   if (rate >= known * RULES.nearLevel)
-    return Math.max(least, Math.min(rate, Math.max(mean, rate * RULES.correction)));
+    return Math.max(
+      least,
+      Math.min(known, Math.max(mean, known * (isSmall ? RULES.smallCorrection : RULES.correction))),
+    );
   const isInMemory = now - state.chainFrom < RULES.memorySeconds * 1000;
   return Math.max(least, Math.min(known, isInMemory ? mean : known * RULES.fall));
 }
