@@ -54,6 +54,15 @@ export interface WorkerReport {
   readonly connectionName: string | null;
   /** Lets a coordinator on the same machine see whether it lives; null where that cannot be told. */
   readonly process: ProcessIdentity | null;
+  /** Its model server does not answer; absent: it does, as far as is known. */
+  readonly down?: WorkerOutage | undefined;
+}
+
+export interface WorkerOutage {
+  readonly code: string;
+  readonly forMs: number;
+  readonly probeInMs: number;
+  readonly wasAnswered: boolean;
 }
 
 const workerReportSchema = z.object({
@@ -63,6 +72,9 @@ const workerReportSchema = z.object({
   beat: z.number(),
   connectionName: z.string().nullable(),
   process: z.object({ pid: z.int(), startTicks: z.string(), space: z.string() }).nullable(),
+  down: z
+    .object({ code: z.string(), forMs: z.number(), probeInMs: z.number(), wasAnswered: z.boolean() })
+    .optional(),
 });
 
 /**

@@ -17,7 +17,7 @@ import type { Result, RowError } from "../types.js";
 import type { UsageTotals } from "../usage/index.js";
 import { BUDGET_SPENT } from "../worker/funds.js";
 import { startRunWorker, type RunWorker } from "../worker/run-worker.js";
-import type { Pacer } from "../worker/pacer.js";
+import type { Pacer, PaceStatus } from "../worker/pacer.js";
 import { JournalIndex } from "../writer/journal-index.js";
 import { loadJournal } from "../writer/journal-load.js";
 import { Writer } from "../writer/writer.js";
@@ -32,7 +32,7 @@ import { rejectedResult } from "./rejected-result.js";
 import { coordinateOnRedis, type RedisCoordination } from "./redis-coordination.js";
 import type { RowSource } from "./row-source.js";
 import type { RunDirectory } from "./run-directory.js";
-import { guardAgainstStall } from "./stall-guard.js";
+import { guardAgainstStall, withOutages } from "./stall-guard.js";
 import { Stop, type StopReason } from "./stop.js";
 
 /** How long calls in flight may take when a run stops early. */
@@ -236,6 +236,8 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
             onAttemptFailed: options.onAttemptFailed,
             onError: (error) => log.debug({ runId, error: error.message }, "Queue worker"),
           });
+    const status = (): PaceStatus =>
+      worker === null ? withOutages(pacer.status(), live?.workers() ?? []) : pacer.status();
     options.onStart({
       index: loaded.index,
       get inFlight() {
@@ -246,7 +248,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
       },
       get load() {
         return {
-          holder: pacer.status().holder,
+          holder: status().holder,
           callsModel: worker !== null,
           remote: live === null ? null : servingAndRefusing(live.workers()),
           inFlight: worker?.inFlight ?? 0,
@@ -259,7 +261,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
     if (worker === null) pacer.watch(job.model);
     guard = guardAgainstStall({
       maxThrottledMs: job.limits.maxThrottledMs,
-      status: () => pacer.status(),
+      status,
       settled: () => loaded.index.settled,
       halt: (error) => stop.because({ kind: "halted", error }),
     });

@@ -1,4 +1,5 @@
 import { HaltError } from "../errors.js";
+import type { WorkerReport } from "../queue/registry.js";
 import type { PaceStatus } from "../worker/pacer.js";
 
 /** A model server that has never answered this run is more likely misnamed than away for a moment. */
@@ -30,6 +31,24 @@ export function guardAgainstStall(options: StallGuardOptions): { close(): void }
   };
   const timer = setInterval(look, Math.min(LOOK_MS, Math.max(50, options.maxThrottledMs / 4)));
   return { close: () => clearInterval(timer) };
+}
+
+/** The pace of a run that only other processes call for: its model server is down when it is for all of them. */
+export function withOutages(status: PaceStatus, reports: readonly WorkerReport[]): PaceStatus {
+  const serving = reports.filter(({ refusal }) => refusal === null);
+  const outages = serving.flatMap(({ down }) => down ?? []);
+  const [first] = outages;
+  if (first === undefined || outages.length < serving.length) return status;
+  return {
+    ...status,
+    holder: {
+      kind: "endpoint_down",
+      code: first.code,
+      probeInMs: Math.min(...outages.map(({ probeInMs }) => probeInMs)),
+    },
+    downForMs: Math.min(...outages.map(({ forMs }) => forMs)),
+    wasAnswered: outages.some(({ wasAnswered }) => wasAnswered),
+  };
 }
 
 /** Why a run without progress for `idleMs` must end; null when it may go on. */

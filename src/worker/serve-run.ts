@@ -2,7 +2,7 @@ import type { Log } from "../log.js";
 import { EpochGate } from "../queue/epoch-gate.js";
 import { queueJobId } from "../queue/names.js";
 import type { RedisQueueServer } from "../queue/redis-queue.js";
-import type { RunRegistry, RunTicket } from "../queue/registry.js";
+import type { RunRegistry, RunTicket, WorkerOutage } from "../queue/registry.js";
 import type { ModelPool } from "./model-pools.js";
 import { RecentResults } from "./recent-results.js";
 import { startRunWorker } from "./run-worker.js";
@@ -21,6 +21,8 @@ export interface ServeRunOptions {
 /** One run that this process works on for a coordinator elsewhere. */
 export interface ServedRun {
   readonly inFlight: number;
+  /** Set while the run's model server does not answer here. */
+  readonly down: WorkerOutage | undefined;
   /** True once a halt that was declared here has been lifted: the run is to be joined anew. */
   isOver(): Promise<boolean>;
   /** Mends what an interruption of the connection, or a server that lost data, left behind. */
@@ -94,6 +96,11 @@ export async function serveRun(options: ServeRunOptions): Promise<ServedRun> {
   return {
     get inFlight() {
       return worker.inFlight;
+    },
+    get down() {
+      const { holder, downForMs, wasAnswered } = pacer.status();
+      if (holder?.kind !== "endpoint_down") return undefined;
+      return { code: holder.code, forMs: downForMs, probeInMs: holder.probeInMs, wasAnswered };
     },
     isOver: async () => isHalted && (await registry.halted(runId)) === null,
     look: async () => {

@@ -3,7 +3,7 @@ import type { Config } from "../config.js";
 import type { Log } from "../log.js";
 import { ownIdentity } from "../process-identity.js";
 import type { RedisQueueServer } from "../queue/redis-queue.js";
-import { RunRegistry, type AnnouncedRun, type RunTicket } from "../queue/registry.js";
+import { RunRegistry, type AnnouncedRun, type RunTicket, type WorkerOutage } from "../queue/registry.js";
 import { PAYLOAD_VERSION } from "../queue/payload.js";
 import { ModelPools } from "./model-pools.js";
 import { serveRun, type ServedRun } from "./serve-run.js";
@@ -102,7 +102,7 @@ class WorkerHost {
     for (const run of runs) {
       const entry = this.#entries.get(run.runId) ?? (await this.#join(run));
       if (await entry.served?.isOver()) this.#leave(run.runId, entry);
-      else await this.#report(run.runId, entry.refusal);
+      else await this.#report(run.runId, entry.refusal, entry.served?.down);
       await entry.served?.look();
     }
   }
@@ -159,7 +159,7 @@ class WorkerHost {
     });
   }
 
-  async #report(runId: string, refusal: string | null): Promise<void> {
+  async #report(runId: string, refusal: string | null, down?: WorkerOutage): Promise<void> {
     const { workerId, concurrency, connectionName } = this.#options;
     await this.#registry.reportWorker(runId, {
       workerId,
@@ -168,6 +168,7 @@ class WorkerHost {
       connectionName,
       process: this.#identity,
       beat: this.#beats,
+      ...(down === undefined ? {} : { down }),
     });
   }
 

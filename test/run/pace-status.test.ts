@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { heldBackBy, type RunLoad } from "../../src/run/held-back.js";
-import { stallError } from "../../src/run/stall-guard.js";
+import { stallError, withOutages } from "../../src/run/stall-guard.js";
+import type { WorkerReport } from "../../src/queue/registry.js";
 import type { PaceStatus } from "../../src/worker/pacer.js";
 
 const busy: RunLoad = {
@@ -50,6 +51,18 @@ describe("what holds a run back", () => {
   });
 });
 
+function reportOf(changes: Partial<WorkerReport>): WorkerReport {
+  return {
+    workerId: "w",
+    refusal: null,
+    concurrency: 8,
+    beat: 1,
+    connectionName: null,
+    process: null,
+    ...changes,
+  };
+}
+
 const well: PaceStatus = { holder: null, throttledForMs: 0, downForMs: 0, wasAnswered: true };
 const HOUR = 3_600_000;
 
@@ -76,5 +89,18 @@ describe("a run without progress", () => {
     const status = { ...well, wasAnswered: false, holder: down, downForMs: 120_000 };
     expect(stallError(status, 120_000, HOUR)?.message).toContain("has not answered a single call");
     expect(stallError({ ...status, downForMs: 60_000 }, 60_000, HOUR)).toBeNull();
+  });
+
+  it("has lost its model server when every worker that serves it has", () => {
+    const outage = { code: "host_not_found", forMs: HOUR, probeInMs: 5_000, wasAnswered: true };
+    const away = reportOf({ down: outage });
+    const other = reportOf({ down: { ...outage, forMs: 60_000 } });
+    expect(withOutages(well, [away, reportOf({})])).toEqual(well);
+    expect(withOutages(well, [])).toEqual(well);
+    const all = withOutages(well, [away, other, reportOf({ refusal: "no key" })]);
+    expect(all).toMatchObject({
+      holder: { kind: "endpoint_down", code: "host_not_found" },
+      downForMs: 60_000,
+    });
   });
 });
