@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { registerEstimate } from "./estimate.js";
 import { registerExport } from "./export.js";
 import { registerPresets } from "./presets.js";
 import { registerPrices } from "./prices.js";
@@ -21,6 +22,7 @@ export function registerCommands(program: Command): void {
     registerExport,
     registerStatus,
     registerReport,
+    registerEstimate,
     registerPrices,
     registerValidate,
     registerPresets,

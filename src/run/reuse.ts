@@ -94,6 +94,11 @@ export class Reuse {
     return this.#table.size;
   }
 
+  /** Whether a request of this digest was answered, without looking at the answer. */
+  has(requestDigest: string): boolean {
+    return this.#table.find(Buffer.from(requestDigest, "base64url")) !== null;
+  }
+
   /** The result of a row whose request was answered before; null when it was not. Costs nothing. */
   async find(payload: QueuePayload): Promise<Result | null> {
     const { requestDigest } = payload;

@@ -1,0 +1,63 @@
+import pLimit from "p-limit";
+import { HaltError } from "../errors.js";
+import { inlineLocalImages } from "../job/index.js";
+import type { ResolvedJob } from "../job/resolved-job.js";
+import { loadImage, ProviderError, type Provider } from "../provider/index.js";
+import type { QueuePayload } from "../queue/payload.js";
+import type { Usage } from "../types.js";
+import { estimateRequestTokens } from "../usage/index.js";
+
+/** What calls of a few rows told. */
+export interface SampleCalls {
+  readonly made: number;
+  /** By the error's code. */
+  readonly failures: Readonly<Record<string, number>>;
+  /** Of those that were answered. */
+  readonly answers: readonly {
+    readonly model: string;
+    readonly usage: Usage;
+    readonly estimatedInput: number;
+    readonly latencyMs: number;
+  }[];
+}
+
+/**
+ * Calls the model once for each of these rows, for their true tokens. It is billed like any call.
+ * HaltError for what every row would meet: a refused key, an unknown model.
+ */
+export async function callSample(
+  provider: Provider,
+  payloads: readonly QueuePayload[],
+  job: Pick<ResolvedJob, "concurrency" | "timeoutMs">,
+  signal: AbortSignal,
+): Promise<SampleCalls> {
+  const limit = pLimit(job.concurrency);
+  const answers: SampleCalls["answers"][number][] = [];
+  const failures: Record<string, number> = {};
+  await Promise.all(
+    payloads.map((payload) =>
+      limit(async () => {
+        signal.throwIfAborted();
+        const request = await inlineLocalImages(payload.request, (url) => loadImage(url, "/"));
+        const startedAt = performance.now();
+        try {
+          const { usage } = await provider.call(request, { signal, timeoutMs: job.timeoutMs });
+          const latencyMs = performance.now() - startedAt;
+          answers.push({
+            model: request.model,
+            usage,
+            latencyMs,
+            estimatedInput: estimateRequestTokens(request),
+          });
+        } catch (error) {
+          if (!(error instanceof ProviderError)) throw error;
+          if (error.disposition === "run") {
+            throw new HaltError(error.message, { code: error.code, hint: error.hint, cause: error });
+          }
+          failures[error.code] = (failures[error.code] ?? 0) + 1;
+        }
+      }),
+    ),
+  );
+  return { made: payloads.length, failures, answers };
+}
