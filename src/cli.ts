@@ -12,6 +12,15 @@ Exit codes:
   4    halted: no further call could succeed, or the budget is spent; resume goes on
   130  interrupted; settled rows are kept; resume goes on`;
 
+// A command line can be read by everybody on the machine, and a queue's URL may hold a password.
+process.title = [
+  "promptmill",
+  ...process.argv
+    .slice(2)
+    .filter((word) => /^[a-z]+$/.test(word))
+    .slice(0, 1),
+].join(" ");
+
 // A reader that goes away (`| head`) is no error: there is nobody left to tell.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(ExitCode.ok);

@@ -57,7 +57,7 @@ for (let kill = 0; kill < kills && !finished(); kill++) {
   await untilWorkGoesOn();
   await sleep(200 + random() * (KILL_MS - 400));
   if (finished()) break;
-  if (!coordinator.isAlive()) await fail(`the coordinator ended with ${coordinator.process.exitCode}`);
+  await startAgainWithoutRedis();
   const victim = chooseVictim();
   snapshots.push(await recordedRows(fleet));
   done.set(victim, (done.get(victim) ?? 0) + 1);
@@ -90,6 +90,7 @@ for (let kill = 0; kill < kills && !finished(); kill++) {
     coordinator = fleet.resume(isWorkerless ? ["--no-worker"] : []);
   }
 }
+await startAgainWithoutRedis();
 const last = await coordinator.ended;
 if (last.code !== 0) await fail(`the run ended with ${last.code}`);
 const seconds = Math.round((performance.now() - startedAt) / 1000);
@@ -141,6 +142,19 @@ async function fail(what: string): Promise<never> {
   process.stderr.write(`${what}; seed ${seed}, folder ${folder}\n${coordinator.stderr()}\n`);
   await fleet.close();
   process.exit(1);
+}
+
+/** Processes that started just when Redis was away have said so and ended, as they should. */
+async function startAgainWithoutRedis(): Promise<void> {
+  if (!coordinator.isAlive() && !finished()) {
+    const isRedisMissing =
+      coordinator.process.exitCode === 2 && coordinator.stderr().includes("No Redis answers");
+    if (!isRedisMissing) await fail(`the coordinator ended with ${coordinator.process.exitCode}`);
+    coordinator = fleet.resume(isWorkerless ? ["--no-worker"] : []);
+  }
+  for (const [at, worker] of workers.entries()) {
+    if (!worker.isAlive()) workers[at] = fleet.worker(CONCURRENCY / WORKERS);
+  }
 }
 
 /** A kill before anything was called since the last one would prove little. */

@@ -7,6 +7,8 @@ import { startRedis, type RedisServer } from "../../test/support/redis-server.js
 
 const program = fileURLToPath(new URL("../../bin/promptmill.js", import.meta.url));
 
+const VERBS = ["run", "resume", "retry", "worker"];
+
 export interface FleetOptions {
   /** Empty and absolute; holds the job, the input and the runs. */
   readonly folder: string;
@@ -93,15 +95,16 @@ ${options.job ?? ""}`,
     args: readonly string[],
     extra: { queue?: string; env?: Record<string, string>; nodeArgs?: string[] } = {},
   ): Running {
+    const verb = args.find((arg) => VERBS.includes(arg)) ?? "";
     const queue = extra.queue ?? this.#redis?.url;
-    const takesQueue = queue !== undefined && ["run", "resume", "retry", "worker"].includes(args[0] ?? "");
+    const takesQueue = queue !== undefined && VERBS.includes(verb) && !args.includes("--queue");
     const all = [
       ...args,
       ...(takesQueue ? ["--queue", queue] : []),
-      ...(args[0] === "worker" ? [] : ["--out", "runs"]),
+      ...(verb === "worker" || args.includes("--out") ? [] : ["--out", "runs"]),
     ];
     return this.track(
-      args[0] ?? "",
+      verb,
       spawn(process.execPath, [...(extra.nodeArgs ?? []), program, ...all], {
         cwd: this.options.folder,
         env: { ...this.environment(), ...extra.env },

@@ -16,10 +16,13 @@ const usageSchema = z.looseObject({
   reasoningTokens: tokens,
 });
 
+/** Local files are put in where the run is prepared: on the queue there is none. */
+const mediaUrl = z.string().regex(/^(https?|data|oss):/i);
+
 const contentPartSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("text"), text: z.string() }),
-  z.object({ type: z.literal("image"), url: z.string() }),
-  z.object({ type: z.literal("video"), url: z.string() }),
+  z.object({ type: z.literal("image"), url: mediaUrl }),
+  z.object({ type: z.literal("video"), url: mediaUrl }),
 ]);
 
 const messageSchema = z.object({

@@ -79,7 +79,7 @@ function answersPing(port: number): Promise<boolean> {
       socket.destroy();
       resolve(answered);
     };
-    socket.once("data", (data) => end(data.toString().startsWith("+PONG")));
+    socket.once("data", (data) => end(/^(\+PONG|-NOAUTH)/.test(data.toString())));
     socket.once("error", () => end(false));
     socket.setTimeout(1_000, () => end(false));
   });
