@@ -30,6 +30,8 @@ export interface RowProcessorOptions {
   readonly leaving?: AbortSignal;
   /** Whether another start of this row is under way in this process. */
   readonly isBeingCalled?: (jobId: string) => boolean;
+  /** Told before a row is given back to be started again at once, by this process too. */
+  readonly letGo?: (jobId: string, token: string) => void;
   /** Resolves when calls may start; false when this row must be left alone after all. */
   readonly mayStart?: (job: QueueJob, token: string) => Promise<boolean>;
   /** A failure that every row would share. No further row must be started. */
@@ -106,7 +108,7 @@ export function createRowProcessor(options: RowProcessorOptions): RowProcessor {
       }
       return await afterFailure(error, permit, job, token, payload, startedAt, options);
     }
-    if (part !== null) return await afterPart(part, answer, job, token, payload, startedAt);
+    if (part !== null) return await afterPart(part, answer, job, token, payload, startedAt, options);
     const unfit = structureError(request, answer, payload.priorUsages?.length ?? 0);
     if (unfit === null) return succeeded(job, payload, answer, startedAt);
     return await afterFailedAttempt(unfit, job, token, payload, startedAt, options, answer);
@@ -184,6 +186,7 @@ async function afterPart(
   token: string,
   payload: QueuePayload,
   startedAt: number,
+  options: RowProcessorOptions,
 ): Promise<Result> {
   const translated = withPart(payload.translated, part, answer);
   if (part.piece.isLast) {
@@ -191,6 +194,7 @@ async function afterPart(
     return succeeded(job, payload, { ...answer, text, finishReason }, startedAt);
   }
   await keep(job, { ...withEnded(payload, answer), translated });
+  options.letGo?.(job.id ?? "", token);
   await job.moveToWait(token);
   throw new WaitingError();
 }

@@ -64,6 +64,7 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
     leaving: leaving.signal,
     // A queue that lost data may give out a row that is being called right here.
     isBeingCalled: (jobId) => worker.locks.count(jobId) > 1,
+    letGo: (jobId, token) => worker.locks.release(jobId, token),
     ...(mayStart === undefined
       ? {}
       : { mayStart: (job, token) => mayStart(job.id ?? "", token, job.stalledCounter > 0) }),
