@@ -115,7 +115,9 @@ export class Stand {
   async close(): Promise<void> {
     for (const child of this.#children) child.kill("SIGKILL");
     await Promise.all(
-      this.#children.map((child) => (child.exitCode ?? child.signalCode) === null && once(child, "exit")),
+      this.#children
+        .filter((child) => (child.exitCode ?? child.signalCode) === null)
+        .map((child) => once(child, "exit")),
     );
     rmSync(this.folder, { recursive: true, force: true });
   }

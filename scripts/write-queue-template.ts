@@ -12,11 +12,12 @@ const target = new URL("../assets/embedded-queue.tar.br", import.meta.url);
 rmSync(target, { force: true }); // else it would be its own source
 const folder = mkdtempSync(join(tmpdir(), "promptmill-template-"));
 try {
-  const { pg, close } = await openEmbeddedDatabase(folder, null);
+  const database = await openEmbeddedDatabase(folder, null);
+  const { pg } = database;
   await pg.exec("VACUUM FULL");
   await pg.exec("CHECKPOINT");
   const tar = Buffer.from(await (await pg.dumpDataDir("none")).arrayBuffer());
-  await close();
+  await database.close();
   const packed = brotliCompressSync(tar, {
     params: {
       [constants.BROTLI_PARAM_QUALITY]: 11,

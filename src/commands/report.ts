@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { Option, type Command } from "commander";
 import { collect } from "./flags.js";
 
@@ -49,14 +50,12 @@ export function registerReport(program: Command): void {
         return;
       }
       const { writeFileAtomically } = await import("../writer/atomic-file.js");
-      const { resolve } = await import("node:path");
       await writeFileAtomically(resolve(flags.outFile), (append) => append(text));
       process.stderr.write(`Written to ${flags.outFile}\n`);
     });
 }
 
 async function reportText(program: Command, names: readonly string[], flags: ReportFlags): Promise<string> {
-  const { resolve } = await import("node:path");
   const { loadConfig, processEnvironment } = await import("../config.js");
   const { configuredPrices } = await import("../run/prices.js");
   const { checkBill, reportRuns } = await import("../run/report.js");

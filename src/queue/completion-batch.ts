@@ -93,7 +93,7 @@ export class CompletionBatch {
       const { rows } = await this.#pg.query<{ batch_position: number }>(COMPLETE_ALL, [
         JSON.stringify(records),
       ]);
-      const byPosition = new Map(rows.map((row) => [Number(row.batch_position), row]));
+      const byPosition = new Map(rows.map((row) => [row.batch_position, row]));
       batch.forEach(({ resolve }, index) => {
         const row = byPosition.get(index + 1);
         resolve({ rows: row === undefined ? [] : [row], rowCount: row === undefined ? 0 : 1 });

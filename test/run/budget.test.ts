@@ -17,8 +17,8 @@ const config = `prices:
 `;
 
 /** All that the simulator billed, answers that never arrived included. */
-function billed({ calls }: Simulator): number {
-  const { tokens, spoiledTokens } = calls();
+function billed(simulator: Simulator): number {
+  const { tokens, spoiledTokens } = simulator.calls();
   return (tokens.input + spoiledTokens.input) * INPUT + (tokens.output + spoiledTokens.output) * OUTPUT;
 }
 
@@ -161,7 +161,10 @@ async function twentyRows(columns: Record<string, string> = {}, times = 1) {
   const model = await simulatedModel();
   const cwd = await tempFolder();
   await writeFile(join(cwd, "promptmill.config.yaml"), config);
-  const rows = Array.from({ length: 20 * times }, (_, index) => ({ text: `row number ${index}`, ...columns }));
+  const rows = Array.from({ length: 20 * times }, (_, index) => ({
+    text: `row number ${index}`,
+    ...columns,
+  }));
   await writeFile(join(cwd, "rows.jsonl"), rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
   const warnings: string[] = [];
   const log = {

@@ -10,8 +10,9 @@ describe("ids of prompt rows", () => {
       [{ id: "a", prompt: "One" }, { prompt: "Two" }, { id: "c", prompt: " " }],
       { simulator },
     );
-    const ids = done.journal.map(({ rowIndex, customId, status }) => [rowIndex, customId, status]);
-    expect(ids.toSorted()).toEqual([
+    const byRow = done.journal.toSorted((a, b) => a.rowIndex - b.rowIndex);
+    const ids = byRow.map(({ rowIndex, customId, status }) => [rowIndex, customId, status]);
+    expect(ids).toEqual([
       [0, "a", "succeeded"],
       [1, "1", "succeeded"],
       [2, "c", "failed"],
