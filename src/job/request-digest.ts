@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import type { ModelRequest, Protocol } from "../types.js";
 
+const SHORT_BYTES = 16;
+
 /** Who answers a request: the same model name elsewhere is another model. `simulator` answers for itself only. */
 export interface AnsweredBy {
   readonly provider: string;
@@ -15,24 +17,34 @@ export interface AnsweredBy {
  * images must have been put in before, so that a changed picture is a changed request.
  */
 export function requestDigest(request: ModelRequest, answeredBy: AnsweredBy): string {
-  const { model, messages, parameters } = request;
-  const { provider, region, protocol } = answeredBy;
-  const text = canonicalJson({ model, messages, parameters, provider, region, protocol });
-  return createHash("sha256").update(text).digest("hex");
+  return digestOf(request, answeredBy).toString("hex");
 }
 
 /** The first 16 bytes of `requestDigest` in base64url, 22 characters: what payloads and journal lines carry. */
 export function shortRequestDigest(request: ModelRequest, answeredBy: AnsweredBy): string {
-  return Buffer.from(requestDigest(request, answeredBy).slice(0, 32), "hex").toString("base64url");
+  return digestOf(request, answeredBy).subarray(0, SHORT_BYTES).toString("base64url");
 }
 
-/** JSON with the keys of every mapping sorted and keys without a value left out. */
+function digestOf(request: ModelRequest, answeredBy: AnsweredBy): Buffer {
+  const { model, messages, parameters } = request;
+  const { provider, region, protocol } = answeredBy;
+  const text = canonicalJson({ model, messages, parameters, provider, region, protocol });
+  return createHash("sha256").update(text).digest();
+}
+
+/** JSON with the keys of every mapping sorted and keys without a value left out. Made for each row: no closures. */
 export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
-  const entries = Object.entries(value)
-    .filter(([, each]) => each !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, each]) => `${JSON.stringify(key)}:${canonicalJson(each)}`);
-  return `{${entries.join(",")}}`;
+  let text = "";
+  if (Array.isArray(value)) {
+    for (const each of value) text += text === "" ? canonicalJson(each) : `,${canonicalJson(each)}`;
+    return `[${text}]`;
+  }
+  const mapping = value as Record<string, unknown>;
+  for (const key of Object.keys(mapping).sort()) {
+    const each = mapping[key];
+    if (each === undefined) continue;
+    text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${canonicalJson(each)}`;
+  }
+  return `{${text}}`;
 }
