@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { registerEstimate } from "./estimate.js";
 import { registerExport } from "./export.js";
+import { registerInit } from "./init.js";
 import { registerPresets } from "./presets.js";
 import { registerPrices } from "./prices.js";
 import { registerReport } from "./report.js";
@@ -24,6 +25,7 @@ export function registerCommands(program: Command): void {
     registerReport,
     registerEstimate,
     registerPrices,
+    registerInit,
     registerValidate,
     registerPresets,
     registerSimulator,
