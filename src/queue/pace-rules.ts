@@ -44,7 +44,7 @@ export const PACE_RULES = {
   nearLevel: 0.8,
   /** Least part of a rate that a refusal at it leaves; of one that had held for a while. */
   correction: 0.9,
-  smallCorrection: 0.97,
+  smallCorrection: 0.985,
   /** Part of the level that is left when even half of it is refused for longer than a minute. */
   fall: 0.7,
   /**

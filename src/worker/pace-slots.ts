@@ -8,6 +8,12 @@ export interface Waiter {
 
 /** Timers are late rather than early; a slot within this time is due, milliseconds. */
 const PRECISION_MS = 0.5;
+/**
+ * Calls that a busy process starts late are not all started at once: they catch up, each at this part of
+ * its distance from the one before. Distances that timers cannot keep are left as they are, milliseconds.
+ */
+const CATCH_UP = 0.9;
+const LEAST_DISTANCE_MS = 10;
 
 /** Calls in the order in which they came, the first of them with slots, each started when its slot begins. */
 export class SlotQueue {
@@ -15,6 +21,8 @@ export class SlotQueue {
   #waiters: Waiter[] = [];
   #reserved = 0;
   #timer: NodeJS.Timeout | undefined;
+  /** Of the last call with a slot: when it was to start, and when it did. */
+  #last = { due: 0, at: 0 };
 
   constructor(now: () => number) {
     this.#now = now;
@@ -76,19 +84,30 @@ export class SlotQueue {
 
   #arm(): void {
     clearTimeout(this.#timer);
+    const start = this.#firstStart();
+    if (start === null) return;
+    this.#timer = setTimeout(() => this.#startDue(), Math.max(0, start - this.#now()));
+  }
+
+  /** When the first call with a slot may start; null when there is none. */
+  #firstStart(): number | null {
     const due = this.#waiters[0]?.due ?? null;
-    if (due === null) return;
-    this.#timer = setTimeout(() => this.#startDue(), Math.max(0, due - this.#now()));
+    if (due === null) return null;
+    const distance = due - this.#last.due;
+    if (distance < LEAST_DISTANCE_MS) return due;
+    return Math.max(due, this.#last.at + distance * CATCH_UP);
   }
 
   #startDue(): void {
-    const now = this.#now() + PRECISION_MS;
-    let count = 0;
-    while (count < this.#reserved && (this.#waiters[count]?.due ?? Number.POSITIVE_INFINITY) <= now)
-      count += 1;
-    const started = this.#waiters.splice(0, count);
-    this.#reserved -= count;
-    for (const waiter of started) waiter.go();
+    for (;;) {
+      const now = this.#now();
+      const start = this.#firstStart();
+      if (start === null || start > now + PRECISION_MS) break;
+      const waiter = this.#waiters.shift();
+      this.#reserved -= 1;
+      this.#last = { due: waiter?.due ?? 0, at: now };
+      waiter?.go();
+    }
     this.#arm();
   }
 }
