@@ -10,13 +10,13 @@ export function registerInit(program: Command): void {
     .description("write a starter job file for your rows, and a configuration file; overwrites nothing")
     .option("--job <file>", "where the job file goes (default: <input>.job.yaml)")
     .action(async (input: string | undefined, flags: InitFlags) => {
-      const { basename, dirname, relative, resolve } = await import("node:path");
+      const path = await import("node:path");
       const starter = await import("../run/starter.js");
       const inputPath = input ?? "rows.csv";
       if (input === undefined && (await writeNew(inputPath, starter.EXAMPLE_ROWS)))
         say(`${inputPath}: three rows to try with`);
       const columns = await starter.guessColumns({
-        path: resolve(inputPath),
+        path: path.resolve(inputPath),
         format: null,
         encoding: "auto",
         delimiter: null,
@@ -25,8 +25,10 @@ export function registerInit(program: Command): void {
       });
       const name = starter.starterName(inputPath);
       const job = flags.job ?? `${name}.job.yaml`;
-      const fromJob = relative(dirname(resolve(job)), resolve(inputPath)).replaceAll("\\", "/");
-      const text = starter.starterJob(name, fromJob || basename(inputPath), columns, job);
+      const fromJob = path
+        .relative(path.dirname(path.resolve(job)), path.resolve(inputPath))
+        .replaceAll("\\", "/");
+      const text = starter.starterJob(name, fromJob || path.basename(inputPath), columns, job);
       if (!(await writeNew(job, text))) {
         const { UsageError } = await import("../errors.js");
         throw new UsageError(`${job} is there already, and init overwrites nothing.`, {
