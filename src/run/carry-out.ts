@@ -2,6 +2,7 @@ import { HaltError } from "../errors.js";
 import type { RequestBuilder } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import type { SimulatorOptions } from "../simulator/index.js";
+import type { Output } from "../types.js";
 import { buildUsageReport, UsageTotals, type UsageReport } from "../usage/index.js";
 import { beginsSlowly } from "../worker/pace-account.js";
 import { createPacer } from "../worker/pace-create.js";
@@ -192,12 +193,17 @@ async function firstAnswers(
       if (index.state(row) !== RowState.succeeded) continue;
       const result = await reader.read(row);
       if (result?.status === "succeeded")
-        answers.push({ customId: result.customId, text: result.output.text });
+        answers.push({ customId: result.customId, text: shownAnswer(result.output) });
     }
   } finally {
     await reader.close();
   }
   return answers;
+}
+
+/** Of an answer that is calls of tools, those. */
+function shownAnswer({ text, toolCalls }: Output): string {
+  return text === "" && toolCalls !== undefined ? JSON.stringify(toolCalls) : text;
 }
 
 export function countsOf(index: JournalIndex, truncated: number): RunRecord["counts"] {
@@ -209,11 +215,11 @@ function withEndpoint(job: ResolvedJob, { endpoint }: ModelServer): ResolvedJob 
   return job.timeoutIsDefault === true ? { ...job, timeoutMs: endpoint.defaultTimeoutMs } : job;
 }
 
-function openTotals(session: Session, job: ResolvedJob, { endpoint, priceRegion }: ModelServer): UsageTotals {
+function openTotals(session: Session, job: ResolvedJob, { lane, priceRegion }: ModelServer): UsageTotals {
   return new UsageTotals({
     prices: configuredPrices(session.config),
     provider: job.provider,
     region: priceRegion,
-    lane: endpoint.batchChat ? "batch" : "real-time",
+    lane,
   });
 }

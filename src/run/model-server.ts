@@ -13,6 +13,7 @@ import {
 } from "../provider/index.js";
 import { paceAccount } from "../worker/pace-account.js";
 import { startSimulator, type SimulatorOptions } from "../simulator/index.js";
+import type { Lane } from "../usage/index.js";
 
 /** Where a run's calls go. */
 export interface ModelServer {
@@ -22,6 +23,8 @@ export interface ModelServer {
   readonly environment: Environment;
   /** Region by which calls are priced, also when they are simulated; null where prices have none. */
   readonly priceRegion: string | null;
+  /** At what price, likewise: Batch Chat costs half. */
+  readonly lane: Lane;
   /** Whose limits calls share; null: this process has no key, so that is not known. */
   readonly account: string | null;
   /** Opens pooled connections. UsageError when a key is needed and missing. */
@@ -67,6 +70,7 @@ export async function openModelServer(
       environment,
       account: accountOf(endpoint, environment),
       priceRegion: job.region ?? priced.region,
+      lane: priced.batchChat ? "batch" : "real-time",
       connect: (connections) =>
         createProvider(endpoint, {
           apiKey,

@@ -5,7 +5,7 @@ import type { ModelServer } from "./model-server.js";
 import { configuredPrices } from "./prices.js";
 import type { Session } from "./session.js";
 
-export type PricedServer = Pick<ModelServer, "endpoint" | "priceRegion">;
+export type PricedServer = Pick<ModelServer, "endpoint" | "priceRegion" | "lane">;
 
 /** Prices of a job's calls when it has a budget, else null. UsageError when its model has no price. */
 export function budgetPrices(job: ResolvedJob, session: Session, models: PricedServer): CallPrices | null {
@@ -14,7 +14,7 @@ export function budgetPrices(job: ResolvedJob, session: Session, models: PricedS
     model: job.model,
     prices: configuredPrices(session.config),
     place: { provider: job.provider, region: models.priceRegion },
-    lane: models.endpoint.batchChat ? "batch" : "real-time",
+    lane: models.lane,
     vendor: models.endpoint.vendor,
   });
 }

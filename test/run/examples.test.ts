@@ -73,6 +73,22 @@ it(`${batch} holds its calls open`, async () => {
   expect(Math.min(...done.journal.map(({ latencyMs }) => latencyMs))).toBeGreaterThanOrEqual(290);
 });
 
+it(`${batch} costs half, also when it is only simulated`, async () => {
+  const costIn = async (region: string): Promise<number> => {
+    const { usage } = await run({
+      job: join(root, batch),
+      set: { region },
+      simulate: { latency: { kind: "fixed", ms: 0 } },
+      cwd: await tempFolder(),
+      queue: redisUrl(),
+      env: {},
+    });
+    expect(usage.cost.currency).toBe("CNY");
+    return Number(usage.cost.amount);
+  };
+  expect(await costIn("beijing-batch")).toBeCloseTo((await costIn("beijing")) / 2, 12);
+});
+
 describe("docs/examples", () => {
   const read = (name: string): string => readFileSync(join(root, "docs/examples", name), "utf8");
   const pairs = readdirSync(join(root, "docs/examples")).filter((name) => name.endsWith("-dashscope.yaml"));
