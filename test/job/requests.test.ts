@@ -114,6 +114,16 @@ describe("requests of a templated job", () => {
     );
   });
 
+  it("take along the terms of the glossary that occur in the row, whatever their case or width", () => {
+    const terms = ["Lamp", "cord", "USB", "ＬＥＤ"].map((source) => ({ source, target: `${source}!` }));
+    const job = { ...promptJob, translation: { target: "German", terms } };
+    const termsOf = (text: string): unknown =>
+      build(job, { text }).request.parameters.translationOptions?.["terms"];
+    expect(termsOf("A lamp with a USB Cord and an LED.")).toEqual(terms);
+    expect(termsOf("Two lamps.")).toEqual([terms[0]]);
+    expect(termsOf("A chair.")).toBeUndefined();
+  });
+
   it("carry output.schema as the response format, strict only when the schema is closed", () => {
     const open = { type: "object", properties: { a: { type: "string" } } };
     const closed = { ...open, required: ["a"], additionalProperties: false };
