@@ -22,6 +22,12 @@ export const PACE_RULES = {
   rampStart: 1 / 12,
   /** Growth per second after the provider complained of growth. */
   burstGrowth: 1.2,
+  /**
+   * Part of the calls of the last seconds that may be refused before that means anything: single refusals
+   * happen on a busy service, and whoever is above a limit gets more of them.
+   */
+  stray: 0.005,
+  straySeconds: 10,
   /** Part of the level at which calls go on after a throttling, and the pause before; milliseconds. */
   cut: 0.5,
   /** First pause, doubled by each throttling that follows at once. */

@@ -36,7 +36,7 @@ local function number(name) return tonumber(kept[name] or '0') end
 local S = {
   generation = number('generation'), coolUntil = number('coolUntil'), strikes = number('strikes'),
   chainFrom = number('chainFrom'), eventAt = number('eventAt'), eventRate = number('eventRate'),
-  isMeasured = number('isMeasured'),
+  isMeasured = number('isMeasured'), refused = number('refused'), refusedAt = number('refusedAt'),
   activeFrom = number('activeFrom'), lastAt = number('lastAt'),
 }
 local eventCause = kept['eventCause'] or 'requests'
@@ -119,6 +119,15 @@ local function corrected(known, isSmall)
   if now - S.chainFrom < R.memorySeconds * 1000 then lower = mean end
   return math.max(least, math.min(known, lower))
 end
+local function isStray(count)
+  S.refused = S.refused * math.exp(-(now - S.refusedAt) / (R.straySeconds * 1000)) + math.max(1, count)
+  S.refusedAt = now
+  local second, calls = math.floor(now / 1000), 0
+  for at, started in pairs(seen) do
+    if at > second - R.straySeconds and at <= second then calls = calls + started end
+  end
+  return retryAfter == 0 and S.refused <= calls * R.stray
+end
 local function throttle()
   local asked = math.min(retryAfter, R.maxRetryAfterMs)
   if causeGeneration < S.generation then
@@ -169,10 +178,13 @@ end
 if now - S.lastAt > R.memorySeconds * 1000 then S.activeFrom = now end
 giveLimit(r, give.r)
 giveLimit(t, give.t)
+local refusedNow = 0
 for i = 0, seenCount - 1 do
-  note(now - tonumber(ARGV[11 + 2 * i]), tonumber(ARGV[12 + 2 * i]))
+  local count = tonumber(ARGV[12 + 2 * i])
+  note(now - tonumber(ARGV[11 + 2 * i]), count)
+  refusedNow = refusedNow + math.max(0, -count)
 end
-if cause ~= '' then throttle() elseif seenCount > 0 then measureAgain() end
+if cause ~= '' and not isStray(refusedNow) then throttle() elseif seenCount > 0 then measureAgain() end
 if now - S.lastAt > R.idleMs and wants > 0 then startRamp() end
 endRamp()
 freezeProbe(r)

@@ -38,6 +38,8 @@ export interface PaceState {
    * was then measured by the calls of its second.
    */
   event: { at: number; cause: ThrottleReport["cause"]; rate: number; isMeasured: boolean };
+  /** Refusals lately, an older one counting less, and when that was reckoned. */
+  refused: { score: number; at: number };
   /** When the present load began. */
   activeFrom: number;
   lastAt: number;
@@ -54,6 +56,7 @@ export function newPaceState(): PaceState {
     strikes: 0,
     chainFrom: 0,
     event: { at: 0, cause: "requests", rate: 0, isMeasured: false },
+    refused: { score: 0, at: 0 },
     activeFrom: 0,
     lastAt: 0,
     requests: newDimension(),
@@ -84,7 +87,8 @@ export function exchangePace(state: PaceState, report: PaceReport, now: number):
   giveLimit(requests, report.requestsPerSecond, now);
   giveLimit(tokens, report.tokensPerSecond, now);
   for (const { ageMs, requests: count } of report.seen) note(state, now - ageMs, count);
-  if (report.throttled !== null) throttle(state, report.throttled, report.meanTokens, now);
+  const isStray = report.throttled !== null && isStrayRefusal(state, report, now);
+  if (report.throttled !== null && !isStray) throttle(state, report.throttled, report.meanTokens, now);
   else if (report.seen.length > 0) measureAgain(state, report.meanTokens, now);
   const isBeginning = now - state.lastAt > RULES.idleMs && report.wants.length > 0;
   if (isBeginning) startRamp(requests, report.startPerSecond, now);
@@ -192,6 +196,19 @@ function meanOfMinute(state: PaceState, now: number): number {
   for (const [at, count] of state.seen) if (at > second - RULES.memorySeconds && at <= second) sum += count;
   const seconds = Math.min(RULES.memorySeconds, Math.max(1, (now - state.activeFrom) / 1000));
   return sum / seconds;
+}
+
+/** Whether refusals are so few among the calls that they say nothing about a limit. */
+function isStrayRefusal(state: PaceState, { seen, throttled }: PaceReport, now: number): boolean {
+  const count = seen.reduce((sum, { requests }) => sum + Math.max(0, -requests), 0);
+  const { refused } = state;
+  const faded = refused.score * Math.exp(-(now - refused.at) / (RULES.straySeconds * 1000));
+  state.refused = { score: faded + Math.max(1, count), at: now };
+  const second = Math.floor(now / 1000);
+  let calls = 0;
+  for (const [at, started] of state.seen)
+    if (at > second - RULES.straySeconds && at <= second) calls += started;
+  return throttled?.retryAfterMs === 0 && state.refused.score <= calls * RULES.stray;
 }
 
 function throttle(state: PaceState, report: ThrottleReport, meanTokens: number, now: number): void {
