@@ -2,10 +2,11 @@ import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parse } from "csv-parse/sync";
 import { describe, expect, it } from "vitest";
-import { run } from "../../src/run/run.js";
+import { resume, run } from "../../src/run/run.js";
 import { redisUrl } from "../support/redis-url.js";
 import { simulatedModel } from "../support/simulator.js";
 import { tempFolder } from "../support/temp-folder.js";
+import { until } from "../support/until.js";
 import { onlyResult, readBack, runRows, type Row } from "./running.js";
 
 const job = (protocol: "openai" | "dashscope") =>
@@ -77,6 +78,33 @@ describe.each(["openai", "dashscope"] as const)("a translation by the %s protoco
     const done = await runRows(job(protocol), [{ text, language: "German" }], { simulator });
     expect(onlyResult(done)).toMatchObject({ status: "failed", error: { kind: "content_filter" } });
     expect(done.usage.attempts.billed).toBe(1);
+    expect(done.usage.tokens.input).toBe(simulator.calls().tokens.input);
+  });
+
+  it("that was interrupted goes on with the part that was next", async () => {
+    const simulator = await simulatedModel();
+    const interrupt = new AbortController();
+    const names = ["First", "Second", "Third"];
+    // The second part is called while the run is being stopped.
+    const text = names.map((name) => `[[sim:delay=300]] ${paragraph(name)}`).join("\n\n");
+    const running = runRows(job(protocol), [{ text, language: "German" }], {
+      simulator,
+      signal: interrupt.signal,
+    });
+    await until("the first part is answered", () => simulator.calls().answered >= 1);
+    interrupt.abort();
+    const stopped = await running;
+    expect(stopped).toMatchObject({ state: "interrupted", journal: [] });
+    const done = await readBack(
+      await resume({
+        run: stopped.directory,
+        cwd: await tempFolder(),
+        queue: redisUrl(),
+        env: { PROMPTMILL_SIMULATOR_URL: simulator.url },
+      }),
+    );
+    expect(onlyResult(done)).toMatchObject({ status: "succeeded", attempts: 3, possiblyBilled: 0 });
+    expect(simulator.calls()).toMatchObject({ total: 3, answered: 3 });
     expect(done.usage.tokens.input).toBe(simulator.calls().tokens.input);
   });
 
