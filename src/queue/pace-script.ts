@@ -135,6 +135,9 @@ local function throttle()
     measureAgain()
     return
   end
+  if cause == 'requests' and r.mode == 'ramp' and r.growth == R.rampGrowth and r.givenUntil > now then
+    cause = 'burst'
+  end
   local d = dimensionOf(cause)
   local known, hold, rate = 0, d.hold, rateOf(d)
   if d.mode == 'level' then known = d.level elseif d.mode == 'none' then known = rate end

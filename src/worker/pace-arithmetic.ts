@@ -212,6 +212,7 @@ function isStrayRefusal(state: PaceState, { seen, throttled }: PaceReport, now: 
 }
 
 function throttle(state: PaceState, report: ThrottleReport, meanTokens: number, now: number): void {
+  const { requests } = state;
   const asked = Math.min(report.retryAfterMs, RULES.maxRetryAfterMs);
   if (report.generation < state.generation) {
     // Of a burst that is known: only its wish to wait longer is new.
@@ -219,22 +220,26 @@ function throttle(state: PaceState, report: ThrottleReport, meanTokens: number, 
     measureAgain(state, meanTokens, now);
     return;
   }
-  const dimension = dimensionOf(state, report.cause);
+  // A load that begins towards a given limit meets growth rules first; refused once more, it is a level.
+  const isBeginning =
+    requests.mode === "ramp" && requests.growth === RULES.rampGrowth && requests.givenUntil > now;
+  const cause = report.cause === "requests" && isBeginning ? "burst" : report.cause;
+  const dimension = dimensionOf(state, cause);
   const rate = rateOf(dimension, now);
   // A limit that a run gives is known from the start.
   const known = dimension.mode === "level" ? dimension.level : dimension.mode === "none" ? rate : 0;
   // Calls that had reached the level again were well meanwhile: that is no longer the same trouble.
   const wasWell = known > 0 && rate >= known * RULES.nearLevel;
-  const isSmall = wasWell && report.cause !== "burst" && now - state.coolUntil > RULES.heldMs;
+  const isSmall = wasWell && cause !== "burst" && now - state.coolUntil > RULES.heldMs;
   const isChain = state.strikes > 0 && now < state.coolUntil + RULES.chainMs && !wasWell;
   state.strikes = isChain ? state.strikes + 1 : 1;
   if (!isChain) state.chainFrom = now;
   state.generation += 1;
   const { holdSeconds } = dimension;
-  const isMeasured = report.cause === "burst" || known === 0;
-  state.event = { at: now, cause: report.cause, rate, isMeasured };
-  dimension.mode = report.cause === "burst" ? "ramp" : "level";
-  dimension.growth = report.cause === "burst" ? RULES.burstGrowth : RULES.recovery;
+  const isMeasured = cause === "burst" || known === 0;
+  state.event = { at: now, cause, rate, isMeasured };
+  dimension.mode = cause === "burst" ? "ramp" : "level";
+  dimension.growth = cause === "burst" ? RULES.burstGrowth : RULES.recovery;
   dimension.cut = isSmall ? RULES.smallCut : RULES.cut;
   // A level that only a try at a higher one ended has proven true, and is kept for longer.
   const isProven = known > 0 && rate > known;
