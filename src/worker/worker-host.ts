@@ -14,7 +14,7 @@ const POLL_MS = 1_000;
  * How long a run must have been gone before it is left. A Redis that lost its data knows no run until the
  * coordinator has announced it again, and the calls in flight are still wanted.
  */
-const GONE_MS = 6_000;
+const GONE_MS = 4_000;
 
 export interface WorkerHostOptions {
   readonly server: RedisQueueServer;
