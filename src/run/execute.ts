@@ -39,6 +39,8 @@ import { Stop, type StopReason } from "./stop.js";
 const GRACE_MS = 30_000;
 /** How long a Redis may take to be told that a run has ended. */
 const TELL_MS = 10_000;
+/** And how long once it has not answered. */
+const GAVE_UP_MS = 500;
 
 export interface ExecutionOptions {
   readonly runId: string;
@@ -306,20 +308,22 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
     window.close();
     worker?.pause();
     // A Redis that does not answer must not keep a run from ending: what is not told to it now, a resume tells.
+    let patienceMs = server.kind === "redis" ? TELL_MS : null;
     const orGiveUp = async (work: Promise<unknown> | undefined): Promise<void> => {
-      const isDone = await endsWithin(work ?? Promise.resolve(), server.kind === "redis" ? TELL_MS : null);
-      if (!isDone) log.warn({ runId }, "Redis does not answer; going on without it");
+      try {
+        if (await endsWithin(work ?? Promise.resolve(), patienceMs)) return;
+        if (patienceMs === TELL_MS) log.warn({ runId }, "Redis does not answer; going on without it");
+        patienceMs = GAVE_UP_MS;
+      } catch (error) {
+        log.warn({ runId, error: String(error) }, "The queue could not be told all; a resume will do it");
+      }
     };
     if (reason.kind !== "finished") await orGiveUp(live?.pauseEverywhere());
     await worker?.stop(GRACE_MS);
-    if (live !== null && reason.kind !== "finished")
+    if (live !== null && reason.kind !== "finished" && patienceMs === TELL_MS)
       await endsWithin(waitForRemoteRows(live, runQueue, openWriter, GRACE_MS), GRACE_MS + TELL_MS);
     await orGiveUp(pumping);
-    await orGiveUp(
-      settleFinished(runQueue, openWriter).catch((error: unknown) => {
-        log.warn({ runId, error: String(error) }, "The queue could not be emptied; a resume will do it");
-      }),
-    );
+    await orGiveUp(settleFinished(runQueue, openWriter));
     await orGiveUp(openWriter.drain());
     await orGiveUp(produced);
     await orGiveUp(live?.end(reason.kind === "finished"));

@@ -18,13 +18,16 @@ export async function pump(
   kind: "redis" | "embedded",
   log: Log,
 ): Promise<void> {
+  let isFailing = false;
   while (stop.decided === null) {
     let seen = 0;
     try {
       seen = await settleFinished(queue, writer);
       await queue.compact();
+      isFailing = false;
     } catch (error) {
-      log.warn({ error: String(error) }, "The queue does not answer");
+      if (!isFailing) log.warn({ error: String(error) }, "The queue does not answer");
+      isFailing = true;
     }
     const pauseMs = kind === "embedded" ? EMBEDDED_MS : seen > 0 ? BUSY_MS : IDLE_MS;
     await Promise.race([stop.reason, new Promise((resolve) => setTimeout(resolve, pauseMs).unref())]);

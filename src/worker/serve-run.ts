@@ -7,6 +7,8 @@ import type { ModelPool } from "./model-pools.js";
 import { RecentResults } from "./recent-results.js";
 import { startRunWorker } from "./run-worker.js";
 
+const CLOSE_MS = 1_000;
+
 export interface ServeRunOptions {
   /** Begins every lock token. */
   readonly id: string;
@@ -119,7 +121,9 @@ export async function serveRun(options: ServeRunOptions): Promise<ServedRun> {
       gate.close();
       pacer.close();
       server.redis.off("close", onClose);
-      await queue.close().catch(() => {});
+      // To a server that is not there nothing can be said any more.
+      const patience = new Promise((resolve) => setTimeout(resolve, CLOSE_MS).unref());
+      await Promise.race([queue.close().catch(() => {}), patience]);
     },
   };
 }
