@@ -4,8 +4,11 @@ import { SlotQueue, type Waiter } from "./pace-slots.js";
 
 /** How often a process speaks to its store when nothing else makes it, milliseconds. */
 const HEARTBEAT_MS = 500;
-/** Reservations are taken for about so long ahead, milliseconds: few round trips, little to lose. */
-const LEAD_MS = 100;
+/**
+ * Reservations are taken for about so long ahead, milliseconds: few round trips, no slot lost while the
+ * process is busy, and little to take back after a throttling.
+ */
+const LEAD_MS = 250;
 const MOST_RESERVATIONS = 256;
 /** A load that paused longer asks before it starts again, milliseconds. */
 const IDLE_MS = 10_000;
@@ -50,7 +53,7 @@ export interface Start {
  *   throttling.
  * - free: calls start without asking; how many may be under way doubles quickly, until the process' own
  *   concurrency is the bound. The store hears how many there were.
- * - controlled: each call needs a slot, reserved a tenth of a second ahead and many at a time.
+ * - controlled: each call needs a slot, reserved a quarter of a second ahead and many at a time.
  */
 export class PaceKeeper {
   readonly #options: PaceKeeperOptions;
