@@ -9,7 +9,7 @@ import type { ModelRequest } from "../types.js";
 import { checkOutput } from "./answer-columns.js";
 import { LocalImageCheck } from "./local-images.js";
 import { requestMaker } from "./row-payload.js";
-import { RowKeeper } from "./row-source.js";
+import { RememberingBuilder, RowKeeper } from "./row-source.js";
 
 /** What is known once every row has been looked at and nothing has been called. */
 export interface PreparedInput {
@@ -36,11 +36,11 @@ export interface PrepareOptions {
  * before anything is called: UsageError. Rows that only a lenient job may have are left to the run.
  */
 export async function prepareInput(job: ResolvedJob, options: PrepareOptions): Promise<PreparedInput> {
-  const builder = compileRequests(job);
+  const keeper = new RowKeeper();
+  const builder = new RememberingBuilder(compileRequests(job), keeper);
   const warnings = new Set<string>();
   const build = requestMaker(builder);
   const images = new LocalImageCheck();
-  const keeper = new RowKeeper();
   checkOutput(job, []);
   let checkedColumns = false;
   const onRow = (row: InputRow): void | Promise<void> => {
@@ -83,6 +83,7 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
     signal: options.signal,
     ...(job.prompt === null ? { optionalId: "id" } : {}),
   });
+  builder.endReading();
   checkOutput(job, summary.columns);
   for (const warning of builder.warnings) warnings.add(warning);
   const rows = options.limit === null ? summary.rows : Math.min(summary.rows, options.limit);

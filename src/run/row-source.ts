@@ -1,5 +1,6 @@
 import { readRows, type InputDescription } from "../input/index.js";
 import type { InputRow } from "../input/row.js";
+import type { BuiltRequest, RequestBuilder } from "../job/index.js";
 import type { InputOptions } from "../job/resolved-job.js";
 
 /** Characters of cells that may be kept: what a small input has, and little beside a process's own size. */
@@ -48,5 +49,48 @@ export class RowKeeper {
   /** All rows, or null when there were too many to keep. */
   get rows(): readonly InputRow[] | null {
     return this.#rows;
+  }
+}
+
+/** A builder that makes each request of a small input once: while its rows are read, and for good. */
+export class RememberingBuilder implements RequestBuilder {
+  readonly #builder: RequestBuilder;
+  readonly #keeper: RowKeeper;
+  readonly #built = new Map<number, BuiltRequest>();
+  #isReading = true;
+
+  constructor(builder: RequestBuilder, keeper: RowKeeper) {
+    this.#builder = builder;
+    this.#keeper = keeper;
+  }
+
+  get variables(): readonly string[] {
+    return this.#builder.variables;
+  }
+
+  get warnings(): readonly string[] {
+    return this.#builder.warnings;
+  }
+
+  /** What was made while reading is handed out once more, and then forgotten. */
+  build(row: InputRow): BuiltRequest {
+    const known = this.#built.get(row.rowIndex);
+    if (known !== undefined) {
+      this.#built.delete(row.rowIndex);
+      return known;
+    }
+    const built = this.#builder.build(row);
+    if (this.#isReading) this.#remember(row.rowIndex, built);
+    return built;
+  }
+
+  /** The input has been read: from here on nothing more is kept. */
+  endReading(): void {
+    this.#isReading = false;
+  }
+
+  #remember(rowIndex: number, built: BuiltRequest): void {
+    if (this.#keeper.rows === null) this.#built.clear();
+    else this.#built.set(rowIndex, built);
   }
 }
