@@ -113,8 +113,13 @@ export async function coordinateOnRedis(options: RedisCoordinationOptions): Prom
   let wake: () => void = () => {};
   const onReady = (): void => wake();
   server.redis.on("ready", onReady);
+  let isLost = false;
+  const onClose = (): void => {
+    if (!isLost) log.warn({ runId }, "Redis does not answer; waiting for it");
+    isLost = true;
+  };
+  server.redis.on("close", onClose);
   const beating = (async () => {
-    let isLost = false;
     while (!ending.signal.aborted) {
       try {
         await beat();
@@ -148,6 +153,7 @@ export async function coordinateOnRedis(options: RedisCoordinationOptions): Prom
     end: async (forever) => {
       ending.abort();
       server.redis.off("ready", onReady);
+      server.redis.off("close", onClose);
       wake();
       await beating; // or it would announce the run once more
       await registry.withdraw(runId, forever);

@@ -48,18 +48,30 @@ export async function hostWorker(options: WorkerHostOptions): Promise<void> {
   const registry = new RunRegistry(server.redis);
   const pools = new ModelPools(options.config, options.concurrency, server.redis, log);
   const host = new WorkerHost(options, registry, pools);
+  const aborted = new Promise<void>((resolve) => {
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
   let isLost = false;
+  const onClose = (): void => {
+    if (!isLost && !signal.aborted) log.warn({}, "Redis does not answer; waiting for it");
+    isLost = true;
+  };
+  server.redis.on("close", onClose);
   while (!signal.aborted) {
     try {
-      await host.look();
+      // A look waits for as long as Redis is away; a stop does not.
+      const looking = host.look();
+      looking.catch(() => {});
+      await Promise.race([looking, aborted]);
       if (isLost) log.info({}, "Redis answers again");
       isLost = false;
     } catch (error) {
-      if (!isLost) log.warn({ error: String(error) }, "Redis does not answer; waiting for it");
-      isLost = true;
+      log.debug({ error: String(error) }, "Looking for runs");
+      onClose();
     }
     await sleep(POLL_MS, signal);
   }
+  server.redis.off("close", onClose);
   await host.stop();
   await pools.close();
 }
@@ -100,6 +112,7 @@ class WorkerHost {
     }
     this.#beats++;
     for (const run of runs) {
+      if (this.#options.signal.aborted) return;
       const entry = this.#entries.get(run.runId) ?? (await this.#join(run));
       if (await entry.served?.isOver()) this.#leave(run.runId, entry);
       else await this.#report(run.runId, entry.refusal, entry.served?.down);
