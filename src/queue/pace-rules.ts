@@ -65,6 +65,8 @@ export const PACE_RULES = {
   bindingMs: 20,
   /** Least level in requests per second: one call in ten seconds. */
   leastLevel: 0.1,
+  /** Least requests per second with which a load grows again after a complaint of growth. */
+  leastRamp: 1,
   /** Seconds of which the calls are remembered. */
   memorySeconds: 60,
   /** What nobody reports any more is forgotten, milliseconds. */

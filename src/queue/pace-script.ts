@@ -96,7 +96,7 @@ local function measuredLevel()
   if eventCause == 'tokens' then unit = meanTokens end
   local level = math.max(R.leastLevel, peakSecond()) * unit
   if S.eventRate > 0 then level = math.min(S.eventRate, math.max(level, S.eventRate * 0.5)) end
-  if eventCause == 'burst' then level = level * R.cut end
+  if eventCause == 'burst' then level = math.max(R.leastRamp, level * R.cut) end
   return level
 end
 local function measureAgain()
@@ -170,7 +170,7 @@ local function endRamp()
   if r.mode ~= 'ramp' or now < r.from then return end
   local given = givenRate(r)
   local isReached = given > 0 and learned(r, (now - r.from) / 1000) >= given
-  if isReached or now - math.max(r.boundAt, r.from) > R.rampEndMs then r.mode = 'none' end
+  if isReached or now - math.max(r.boundAt, r.from, r.tail) > R.rampEndMs then r.mode = 'none' end
 end
 local function freezeProbe(d)
   if d.mode ~= 'level' or now - d.boundAt < 1000 then return end

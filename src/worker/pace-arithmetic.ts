@@ -281,7 +281,7 @@ function measuredLevel(state: PaceState, meanTokens: number): number {
   const unit = cause === "tokens" ? meanTokens : 1;
   const measured = Math.max(RULES.leastLevel, peakSecond(state, at)) * unit;
   const level = rate === 0 ? measured : Math.min(rate, Math.max(measured, rate * 0.5));
-  return cause === "burst" ? level * RULES.cut : level;
+  return cause === "burst" ? Math.max(RULES.leastRamp, level * RULES.cut) : level;
 }
 
 /**
@@ -330,7 +330,7 @@ function endRamp(requests: Dimension, now: number): void {
   const given = requests.givenUntil > now ? requests.given * RULES.headroom : 0;
   const rate = learnedRate(requests, (now - requests.from) / 1000);
   const isReached = given > 0 && rate >= given;
-  const isIdle = now - Math.max(requests.boundAt, requests.from) > RULES.rampEndMs;
+  const isIdle = now - Math.max(requests.boundAt, requests.from, requests.tail) > RULES.rampEndMs;
   if (isReached || isIdle) requests.mode = "none";
 }
 
