@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
@@ -9,5 +10,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     pool: "forks",
+    // Much of a test file is waiting for other processes: more files than cores at once end sooner.
+    maxWorkers: Math.max(3, availableParallelism()),
   },
 });

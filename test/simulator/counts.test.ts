@@ -5,6 +5,7 @@ import { UsageError } from "../../src/errors.js";
 import { requestFingerprint, startSimulator } from "../../src/simulator/index.js";
 import { latencyMs } from "../../src/simulator/latency.js";
 import { asking, at, paths, post, simulate } from "./calling.js";
+import { until } from "../support/until.js";
 
 describe("the simulator's counts", () => {
   it("tell calls and answers of each request apart", async () => {
@@ -61,10 +62,15 @@ describe("the simulator's counts", () => {
   });
 
   it("know how many calls were in flight at once", async () => {
-    const simulator = await simulate({ latency: { kind: "fixed", ms: 30 } });
-    await Promise.all(
-      Array.from({ length: 8 }, (_, index) => post(simulator, paths.openai, asking(`row ${index}`))),
+    const simulator = await simulate();
+    const hung = Promise.allSettled(
+      Array.from({ length: 8 }, (_, index) =>
+        post(simulator, paths.openai, asking(`[[sim:fault=hang]] row ${index}`)),
+      ),
     );
+    await until("all have arrived", () => simulator.calls().inFlight === 8);
+    await simulator.close();
+    await hung;
     const { peakInFlight, perSecond } = simulator.calls();
     expect(peakInFlight).toBe(8);
     expect(perSecond.reduce((sum, count) => sum + count, 0)).toBe(8);

@@ -41,6 +41,8 @@ export function spawnCli(args: readonly string[], options: CliOptions): CliProce
   child.stderr.setEncoding("utf8").on("data", (text: string) => void (stderr += text));
   child.stdin.on("error", () => {}); // a program that ends early reads no further
   child.stdin.end(options.input ?? "");
+  const endWithUs = (): void => void child.kill("SIGKILL");
+  process.once("exit", endWithUs);
   const { timeoutMs = 110_000 } = options;
   let timedOut = false;
   const timer = setTimeout(() => {
@@ -51,6 +53,7 @@ export function spawnCli(args: readonly string[], options: CliOptions): CliProce
     child.once("error", reject);
     child.once("close", (code, signal) => {
       clearTimeout(timer);
+      process.off("exit", endWithUs);
       if (!timedOut) resolve({ code, signal, stdout, stderr });
       else reject(new Error(`promptmill ${args.join(" ")} took over ${timeoutMs} ms:\n${stdout}\n${stderr}`));
     });
