@@ -2,6 +2,7 @@
  * promptmill beside the loops that people write, on the same model server, in the same run.
  *
  *     npm run bench              3 rounds of 20,000 rows, medians, one table in Markdown (about 8 minutes)
+ *     npm run bench -- --rounds 1
  *     npm run bench -- --quick   1 round of 5,000 rows
  *
  * Needs redis-server. Pin-able systems run clients on the first core, Redis and model server on the second.
@@ -11,7 +12,8 @@ import type { Measurement } from "./measure.js";
 import { median, Stand } from "./stand.js";
 
 const isQuick = process.argv.includes("--quick");
-const ROUNDS = isQuick ? 1 : 3;
+const asked = Number(process.argv[process.argv.indexOf("--rounds") + 1]);
+const ROUNDS = isQuick ? 1 : process.argv.includes("--rounds") ? asked : 3;
 const ROWS = isQuick ? 5_000 : 20_000;
 const EMBEDDED_ROWS = isQuick ? 2_000 : 5_000;
 

@@ -91,7 +91,7 @@ export class Writer {
     if (this.#journal.failure !== null) return false;
     return await new Promise((resolve) => {
       if (this.settle(result)) this.#waiting.set(result, resolve);
-      else resolve(true);
+      else resolve(false); // on its way by the queue, which must keep it until it is on disk
     });
   }
 
