@@ -2,7 +2,8 @@ import { createPostgresBackend, Queue, type QueueOptions } from "bullmq";
 import type { Result } from "../types.js";
 import { openEmbeddedDatabase, type EmbeddedDatabase } from "./embedded.js";
 import { mapStrings, packText, parsePayload, unpackText, type QueuePayload } from "./payload.js";
-import { queueJobId, queueName } from "./names.js";
+import { queueName } from "./names.js";
+import { rowJob } from "./queue-job.js";
 import { RowWorker } from "./row-worker.js";
 import type {
   FinishedJob,
@@ -63,16 +64,7 @@ class EmbeddedRunQueue implements RunQueue {
 
   async enqueue(payloads: readonly QueuePayload[], attempts: number): Promise<void> {
     await this.queue.addBulk(
-      payloads.map((payload) => ({
-        name: "row",
-        data: mapStrings(payload, packText),
-        opts: {
-          jobId: queueJobId(this.runId, payload.rowIndex),
-          attempts,
-          backoff: { type: "custom" },
-          stackTraceLimit: 0,
-        },
-      })),
+      payloads.map((payload) => rowJob(this.runId, payload, mapStrings(payload, packText), attempts)),
     );
   }
 

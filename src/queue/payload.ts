@@ -64,8 +64,6 @@ export const queuePayloadSchema = z.object({
       finishReason: z.string(),
     })
     .optional(),
-  /** Error of the last attempt that ended, for the result when later starts leave no trace. */
-  throttledSince: z.number().optional(),
 });
 
 /** How far a row that is too long for its translation model has come. */
@@ -91,7 +89,6 @@ export interface QueuePayload {
   readonly paidStarts?: number;
   readonly priorUsages?: readonly Usage[];
   readonly translated?: TranslatedSoFar;
-  readonly throttledSince?: number;
 }
 
 /** Checks what came out of the queue before any use of it; null when it is not a payload of ours. */

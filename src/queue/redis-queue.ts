@@ -1,7 +1,8 @@
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import type { Result } from "../types.js";
-import { displayQueueUrl, queueJobId, queueName } from "./names.js";
+import { displayQueueUrl, queueName } from "./names.js";
+import { rowJob } from "./queue-job.js";
 import { parsePayload, type QueuePayload } from "./payload.js";
 import { connectRedis } from "./redis-connection.js";
 import { isGone, RowWorker } from "./row-worker.js";
@@ -144,18 +145,7 @@ export class RedisRunQueue implements RunQueue {
   }
 
   async enqueue(payloads: readonly QueuePayload[], attempts: number): Promise<void> {
-    await this.queue.addBulk(
-      payloads.map((payload) => ({
-        name: "row",
-        data: payload,
-        opts: {
-          jobId: queueJobId(this.runId, payload.rowIndex),
-          attempts,
-          backoff: { type: "custom" },
-          stackTraceLimit: 0,
-        },
-      })),
-    );
+    await this.queue.addBulk(payloads.map((payload) => rowJob(this.runId, payload, payload, attempts)));
   }
 
   async finished(limit: number, skip: (jobId: string) => boolean): Promise<FinishedJob[]> {

@@ -206,7 +206,7 @@ function shownAnswer({ text, toolCalls }: Output): string {
   return text === "" && toolCalls !== undefined ? JSON.stringify(toolCalls) : text;
 }
 
-export function countsOf(index: JournalIndex, truncated: number): RunRecord["counts"] {
+function countsOf(index: JournalIndex, truncated: number): RunRecord["counts"] {
   return { succeeded: index.succeeded, failed: index.failed, truncated };
 }
 
