@@ -1,0 +1,55 @@
+import type { RowError } from "../types.js";
+import { cellCountFailure, cellCountText } from "./csv-failures.js";
+import type { CsvHead } from "./csv-head.js";
+import { place, rowProblem } from "./input-error.js";
+import type { InputRow } from "./row.js";
+import type { RowReading } from "./row-batches.js";
+import { RowValues, valuesOfCells } from "./row-values.js";
+
+/**
+ * Makes rows of a CSV's records, which come in order, whoever split them.
+ *
+ * Numbers them from `rowIndex` on, holds them to the header's number of cells, leaves out those up to
+ * `afterRow`. Rows are kept until `taken` hands them out.
+ */
+export class RecordRows {
+  private rows: InputRow[] = [];
+
+  constructor(
+    private readonly head: CsvHead,
+    private readonly reading: RowReading,
+    private rowIndex: number,
+  ) {}
+
+  /** `line` is where the record starts. Throws UsageError for a wrong number of cells, unless lenient. */
+  take(cells: string[], line: number): void {
+    const { columns } = this.head;
+    if (cells.length === columns.length) {
+      if (this.rowIndex > this.reading.afterRow) this.push(line, valuesOfCells(columns, cells));
+      else this.rowIndex++;
+      return;
+    }
+    const where = place(this.reading.path, line);
+    if (!this.reading.lenient) throw cellCountFailure(where, cells.length, this.head);
+    const marked = rowProblem("cell_count", cellCountText(where, cells.length, columns.length));
+    this.push(line, valuesOfCells(columns, cells), marked);
+  }
+
+  /** A record without cells that could be read. */
+  takeMarked(line: number, problem: RowError): void {
+    this.push(line, new RowValues(), problem);
+  }
+
+  /** The rows since the last call. */
+  taken(): InputRow[] {
+    const { rows } = this;
+    this.rows = [];
+    return rows;
+  }
+
+  private push(line: number, values: RowValues, problem?: RowError): void {
+    const rowIndex = this.rowIndex++;
+    if (rowIndex <= this.reading.afterRow) return;
+    this.rows.push(problem === undefined ? { rowIndex, line, values } : { rowIndex, line, values, problem });
+  }
+}
