@@ -16,7 +16,7 @@ export interface ReadHooks {
 }
 
 /**
- * Reads an input's rows in order, in batches of up to 500 rows or what 128 KB of text hold, if that is less.
+ * Reads an input's rows in order, in batches of up to 500 rows or what 60 KB of text hold, if that is less.
  *
  * Reads on only when the next batch is asked for; memory is one chunk and one batch, whatever the file's
  * size. Leaving the loop closes the file. Throws UsageError as `scanInput` does, ids aside.

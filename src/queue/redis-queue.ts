@@ -4,6 +4,7 @@ import type { Result } from "../types.js";
 import { displayQueueUrl, queueName } from "./names.js";
 import { rowJob } from "./queue-job.js";
 import { parsePayload, type QueuePayload } from "./payload.js";
+import { createBatchingBackend } from "./redis-batches.js";
 import { connectRedis } from "./redis-connection.js";
 import { isGone, RowWorker } from "./row-worker.js";
 import type {
@@ -135,12 +136,16 @@ export class RedisRunQueue implements RunQueue {
     const keys = keysOf(runId);
     this.#base = keys.base;
     this.#straysKey = keys.strays;
-    this.queue = new Queue(queueName(runId), {
-      connection: redis,
-      prefix: KEY_PREFIX,
-      streams: { events: { maxLen: MAX_EVENTS } },
-      skipVersionCheck: true,
-    });
+    this.queue = new Queue(
+      queueName(runId),
+      {
+        connection: redis,
+        prefix: KEY_PREFIX,
+        streams: { events: { maxLen: MAX_EVENTS } },
+        skipVersionCheck: true,
+      },
+      createBatchingBackend,
+    );
     this.queue.on("error", () => {}); // reported by whoever awaits the command
   }
 
@@ -219,9 +224,9 @@ export class RedisRunQueue implements RunQueue {
     const worker = new RowWorker(
       queueName(this.runId),
       processor,
-      options,
+      { ...options, mayFetchAhead: true },
       { connection: this.#redis, prefix: KEY_PREFIX, name: options.id, skipVersionCheck: true },
-      undefined,
+      createBatchingBackend,
       async (locks, lockMs) => {
         if (this.#redis.status !== "ready") throw new Error("not connected"); // or it would be sent much later
         const pairs = locks.flatMap(({ jobId, token }) => [jobId, token]);

@@ -7,6 +7,8 @@ import type { RowWorkerOptions, RowProcessor } from "./run-queue.js";
 const COMPLETION_RETRY_MS = 500;
 /** How often to try so when the result can be settled without the queue server. */
 const LOCAL_COMPLETION_TRIES = 4;
+/** Jobs started by one command at most. */
+const MAX_FETCHED = 200;
 /** BullMQ's ErrorCode: job missing, lock missing, not active, lock of somebody else. */
 const GONE_CODES: ReadonlySet<unknown> = new Set([-1, -2, -3, -6]);
 
@@ -42,6 +44,14 @@ export class RowWorker extends Worker<unknown, Result | null> {
   readonly locks: LockKeeper;
   readonly #onStray: RowWorkerOptions["onStray"];
   readonly #strayIsLocal: boolean;
+  readonly #mayFetchAhead: boolean;
+  /** Tokens under which jobs run; the next job of a place runs under the same. */
+  readonly #running = new Set<string>();
+  /** Places of BullMQ's loop that have a job, running or not yet. */
+  #occupied = 0;
+  #fetched = 0;
+  /** Started jobs, under tokens of their own, that BullMQ's loop has not taken yet. */
+  #ahead: QueueJob<unknown, Result | null>[] = [];
 
   constructor(
     name: string,
@@ -67,6 +77,7 @@ export class RowWorker extends Worker<unknown, Result | null> {
     super(name, processor as Processor<unknown, Result | null>, workerOptions, backendFactory as never);
     this.#onStray = options.onStray;
     this.#strayIsLocal = options.strayIsLocal;
+    this.#mayFetchAhead = options.mayFetchAhead ?? false;
     this.locks = new LockKeeper((locks) => renew(locks, lockMs), lockMs / 4);
     this.on("error", options.onError);
     this.on("closed", () => this.locks.close());
@@ -78,6 +89,56 @@ export class RowWorker extends Worker<unknown, Result | null> {
     this.run().catch((error: unknown) => this.emit("error", error as Error));
   }
 
+  /**
+   * BullMQ's loop fetches job after job, each with a round trip: a thousand free places took seconds to fill.
+   * Here the fetch of one takes others along, as many as there are places for, in the same command.
+   */
+  protected override async moveToActive(
+    token: string,
+    name?: string,
+  ): Promise<QueueJob<unknown, Result | null>> {
+    // A job that was given back asks for the next one of its place itself.
+    if (this.#running.has(token)) return this.#ahead.shift() ?? (await super.moveToActive(token, name));
+    const job = this.#ahead.shift() ?? (await this.#fetchMany(token, name));
+    if (job !== undefined) this.#occupied++;
+    return job;
+  }
+
+  /** Returns the first job and keeps the others for BullMQ's loop, which comes back for them at once. */
+  async #fetchMany(token: string, name?: string): Promise<QueueJob<unknown, Result | null>> {
+    const first = super.moveToActive(token, name);
+    const places = this.#mayFetchAhead ? Math.min(this.concurrency - this.#occupied, MAX_FETCHED) : 1;
+    if (places <= 1) return await first;
+    const others = await Promise.allSettled([
+      first,
+      ...Array.from({ length: places - 1 }, () => this.#fetch(`${this.id}:ahead-${this.#fetched++}`, name)),
+    ]);
+    for (const other of others.slice(1)) {
+      if (other.status === "rejected") this.emit("error", other.reason as Error);
+      else if (other.value !== undefined) this.#ahead.push(other.value);
+    }
+    if (this.isPaused() || this.closing) await this.#handBackAhead();
+    return await first;
+  }
+
+  async #fetch(token: string, name?: string): Promise<QueueJob<unknown, Result | null> | undefined> {
+    const [data, jobId] = await this.backend.moveToActive(token, name);
+    return data ? await this.nextJobFromJobData(data, jobId, token) : undefined;
+  }
+
+  /** For a processor that takes no more rows: it says what becomes of them. */
+  async #handBackAhead(): Promise<void> {
+    const jobs = this.#ahead;
+    this.#ahead = [];
+    await Promise.all(jobs.map((job) => this.processJob(job, job.token ?? "", () => false)));
+  }
+
+  /** The processor must hand back whatever it is given from now on. */
+  override async pause(doNotWaitActive?: boolean): Promise<void> {
+    await super.pause(doNotWaitActive);
+    await this.#handBackAhead();
+  }
+
   override async processJob(
     job: QueueJob<unknown, Result | null>,
     token: string,
@@ -85,9 +146,14 @@ export class RowWorker extends Worker<unknown, Result | null> {
   ): Promise<void | QueueJob<unknown, Result | null>> {
     const jobId = job.id ?? "";
     this.locks.hold(jobId, token);
+    this.#running.add(token);
+    let next: void | QueueJob<unknown, Result | null> = undefined;
     try {
-      return await super.processJob(job, token, fetchNextCallback);
+      next = await super.processJob(job, token, fetchNextCallback);
+      return next;
     } finally {
+      if (!next) this.#occupied--;
+      this.#running.delete(token);
       this.locks.release(jobId, token);
     }
   }

@@ -215,6 +215,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
         : startRunWorker(runQueue, {
             id: `${COORDINATOR_WORKER_PREFIX}${randomUUID()}`,
             concurrency: options.local.concurrency,
+            isAlone: true,
             provider: options.local.provider,
             pacer,
             attempts: job.attempts,

@@ -3,6 +3,7 @@ import { HaltError } from "../errors.js";
 import type { Log } from "../log.js";
 import type { RedisQueueServer, RedisRunQueue } from "../queue/redis-queue.js";
 import { RunRegistry, type RunTicket, type WorkerReport } from "../queue/registry.js";
+import { placesFor } from "../worker/run-worker.js";
 import { handBackRowsOf } from "./recover.js";
 import { WorkerWatch } from "./worker-watch.js";
 
@@ -51,8 +52,19 @@ export async function coordinateOnRedis(options: RedisCoordinationOptions): Prom
   const ending = new AbortController();
   let epoch = "";
 
+  // Rows that wait at hand are no calls. Only a process that alone calls the model can tell them apart: as soon
+  // as others serve the run, it is by the queue that all of them together keep to its concurrency.
+  let places = 0;
+  const admit = async (): Promise<void> => {
+    const isAlone = options.callsModel && watch.there(performance.now()).length === 0;
+    const wanted = isAlone ? placesFor(ticket.concurrency) : ticket.concurrency;
+    if (wanted === places) return;
+    await queue.queue.setGlobalConcurrency(wanted);
+    places = wanted;
+  };
   const openForWorkers = async (): Promise<void> => {
-    await queue.queue.setGlobalConcurrency(ticket.concurrency);
+    places = 0;
+    await admit();
     await registry.announce(ticket);
     epoch = `${await registry.serverId()} ${randomUUID()}`;
     await registry.setEpoch(runId, epoch);
@@ -78,6 +90,7 @@ export async function coordinateOnRedis(options: RedisCoordinationOptions): Prom
     }
     watch.look(await registry.workers(runId), performance.now());
     await handBackDeadRows();
+    await admit();
     tellWorkers();
   };
   const reopen = async (): Promise<void> => {

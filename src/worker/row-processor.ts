@@ -3,7 +3,7 @@ import type pLimit from "p-limit";
 import { ProviderError, type Provider } from "../provider/provider.js";
 import { parsePayload, type QueuePayload } from "../queue/payload.js";
 import type { RowProcessor } from "../queue/run-queue.js";
-import type { Answer, Result } from "../types.js";
+import type { Answer, ModelRequest, Result } from "../types.js";
 import { nextTranslationPart, withPart, type TranslationPart } from "./long-translation.js";
 import { mayHaveBeenBilled } from "./billing.js";
 import { budgetSpent, fundsFor, startsUsedUp } from "./funds.js";
@@ -22,8 +22,13 @@ export interface RowProcessorOptions {
   /** Calls of the model per row, the first included. */
   readonly attempts: number;
   readonly timeoutMs: number;
-  /** At most so many calls at once to this endpoint, over all runs that share the limiter. */
-  readonly limit: ReturnType<typeof pLimit>;
+  /**
+   * So many rows of this run are called at once. Others wait with their jobs at hand, so that a call can
+   * begin the moment one ends; clearing the queue hands them back.
+   */
+  readonly slots: ReturnType<typeof pLimit>;
+  /** At most so many calls at once to this endpoint, over all runs that share the limiter; absent: `slots` is all. */
+  readonly limit?: ReturnType<typeof pLimit>;
   /** Aborts calls in flight; their rows go back to the queue. */
   readonly signal: AbortSignal;
   /** Aborts when no call is to begin any more; rows that wait for their turn go back to the queue. */
@@ -82,37 +87,58 @@ export function createRowProcessor(options: RowProcessorOptions): RowProcessor {
       await options.onRunError(budgetSpent());
       return await handBackUncalled(job, token, payload, null);
     }
-    let permit: Permit;
+    let ended: EndedCall;
     try {
-      permit = await options.pacer.acquire(request, options.leaving ?? options.signal);
+      options.leaving?.throwIfAborted();
+      ended = await options.slots(() => callModel(request, options));
     } catch (error) {
       return await handBackUncalled(job, token, payload, error);
     }
-    const startedAt = performance.now();
-    let answer: Answer;
-    let isCalled = false;
-    try {
-      answer = await options.limit(() => {
-        options.leaving?.throwIfAborted();
-        isCalled = true;
-        return options.provider.call(request, { signal: options.signal, timeoutMs: options.timeoutMs });
-      });
-      permit.succeeded(answer.usage);
-    } catch (error) {
-      if (!(error instanceof ProviderError)) {
-        permit.failed(null);
-        if (!isCalled) return await handBackUncalled(job, token, payload, error);
-        if (!options.signal.aborted) throw error; // a bug of ours: the row is retried and the error reported
-        await job.moveToWait(token);
-        throw new WaitingError();
-      }
-      return await afterFailure(error, permit, job, token, payload, startedAt, options);
+    const { permit, startedAt, error, answer } = ended;
+    if (answer === null) {
+      if (error instanceof ProviderError)
+        return await afterFailure(error, permit, job, token, payload, startedAt, options);
+      permit.failed(null);
+      if (!ended.isCalled) return await handBackUncalled(job, token, payload, error);
+      if (!options.signal.aborted) throw error; // a bug of ours: the row is retried and the error reported
+      await job.moveToWait(token);
+      throw new WaitingError();
     }
     if (part !== null) return await afterPart(part, answer, job, token, payload, startedAt, options);
     const unfit = structureError(request, answer, payload.priorUsages?.length ?? 0);
     if (unfit === null) return succeeded(job, payload, answer, startedAt);
     return await afterFailedAttempt(unfit, job, token, payload, startedAt, options, answer);
   };
+}
+
+interface EndedCall {
+  readonly permit: Permit;
+  readonly startedAt: number;
+  /** null: it failed with `error`. */
+  readonly answer: Answer | null;
+  readonly error: unknown;
+  /** false: nothing was sent. */
+  readonly isCalled: boolean;
+}
+
+/** Waits for the pace and calls the model. Rejects when the row's turn had not come before `leaving`. */
+async function callModel(request: ModelRequest, options: RowProcessorOptions): Promise<EndedCall> {
+  const { provider, limit, leaving, signal, timeoutMs } = options;
+  const permit = await options.pacer.acquire(request, leaving ?? signal);
+  const startedAt = performance.now();
+  let isCalled = false;
+  const call = (): Promise<Answer> => {
+    leaving?.throwIfAborted();
+    isCalled = true;
+    return provider.call(request, { signal, timeoutMs });
+  };
+  try {
+    const answer = await (limit === undefined ? call() : limit(call));
+    permit.succeeded(answer.usage);
+    return { permit, startedAt, answer, error: null, isCalled };
+  } catch (error) {
+    return { permit, startedAt, answer: null, error, isCalled };
+  }
 }
 
 async function afterFailure(

@@ -9,15 +9,29 @@ import { backoffOf, createRowProcessor } from "./row-processor.js";
 
 /** How long rows handed back at a stop may take to get there. */
 const HAND_BACK_MS = 5_000;
+/**
+ * Rows at hand beyond those being called, as a part of these: enough for as long as a row that was answered
+ * takes to reach the disk, leave the queue and make room for the next, at answers after half a second.
+ * Other workers cannot have them, which matters to the last rows of a run, so it is no more.
+ */
+const SPARE = 1 / 8;
+
+/** How many rows a process has at hand that alone works on a run of this concurrency. */
+export function placesFor(concurrency: number): number {
+  return concurrency + Math.floor(concurrency * SPARE);
+}
 
 export interface RunWorkerOptions {
   readonly id: string;
+  /** Calls at once, at most. */
   readonly concurrency: number;
+  /** Whether this worker may keep rows at hand, since no other has a claim on them. */
+  readonly isAlone: boolean;
   readonly provider: Provider;
   readonly pacer: Pacer;
   readonly attempts: number;
   readonly timeoutMs: number;
-  /** Shared with other runs; absent: one of this run's own. */
+  /** Over all runs that share it; absent: this run's concurrency is all. */
   readonly limit?: ReturnType<typeof pLimit>;
   readonly lockMs?: number;
   readonly mayStart?: (jobId: string, token: string, isRestart: boolean) => Promise<boolean>;
@@ -36,10 +50,11 @@ export interface RunWorkerOptions {
 
 /** Workers of one run in this process. */
 export interface RunWorker {
+  /** Rows being called, or waiting for the pace. */
   readonly inFlight: number;
   /** Whether a row is being worked on here under this lock token. */
   holds(jobId: string, token: string): boolean;
-  /** Takes no further row; calls in flight go on. */
+  /** Takes no further row and hands back those whose call has not begun; calls in flight go on. */
   pause(): void;
   /**
    * Takes no further row, hands back those whose call has not begun, waits for calls in flight up to
@@ -53,13 +68,14 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
   const aborter = new AbortController();
   const leaving = new AbortController();
   const { mayStart, settle } = options;
-  let inFlight = 0;
+  const slots = pLimit({ concurrency: options.concurrency, rejectOnClear: true });
   const processor = createRowProcessor({
     provider: options.provider,
     pacer: options.pacer,
     attempts: options.attempts,
     timeoutMs: options.timeoutMs,
-    limit: options.limit ?? pLimit(options.concurrency),
+    slots,
+    ...(options.limit === undefined ? {} : { limit: options.limit }),
     signal: aborter.signal,
     leaving: leaving.signal,
     // A queue that lost data may give out a row that is being called right here.
@@ -74,19 +90,14 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
   });
   const worker: RowWorker = queue.createWorker(
     async (job, token) => {
-      inFlight++;
-      try {
-        const result = await processor(job, token);
-        if (settle === undefined || result === null || !(await settle(result))) return result;
-        job.opts.removeOnComplete = true;
-        return null;
-      } finally {
-        inFlight--;
-      }
+      const result = await processor(job, token);
+      if (settle === undefined || result === null || !(await settle(result))) return result;
+      job.opts.removeOnComplete = true;
+      return null;
     },
     {
       id: options.id,
-      concurrency: options.concurrency,
+      concurrency: options.isAlone ? placesFor(options.concurrency) : options.concurrency,
       backoff: backoffOf,
       onStray: options.onStray,
       strayIsLocal: options.strayIsLocal,
@@ -95,15 +106,19 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
     },
   );
   worker.start();
+  const pause = (): Promise<void> => {
+    leaving.abort(new Error("stopping"));
+    slots.clearQueue();
+    return worker.pause(true);
+  };
   return {
     get inFlight() {
-      return inFlight;
+      return slots.activeCount;
     },
     holds: (jobId, token) => worker.locks.holds(jobId, token),
-    pause: () => void worker.pause(true),
+    pause: () => void pause(),
     stop: async (graceMs, hurry) => {
-      leaving.abort(new Error("stopping"));
-      const closing = worker.pause(true).then(() => worker.close());
+      const closing = pause().then(() => worker.close());
       const hurried = new Promise((resolve) => hurry?.addEventListener("abort", resolve, { once: true }));
       const patience = Promise.race([closing, hurried]);
       await endsWithin(patience, hurry?.aborted === true ? 0 : graceMs);

@@ -50,6 +50,8 @@ export async function serveRun(options: ServeRunOptions): Promise<ServedRun> {
     leaving.signal,
   );
   let epoch = await registry.epoch(runId);
+  // A coordinator that also calls had more places while it was alone.
+  await queue.queue.setGlobalConcurrency(ticket.concurrency);
   let isInterrupted = false;
   let isHalted = false;
   const onClose = (): void => {
@@ -60,6 +62,7 @@ export async function serveRun(options: ServeRunOptions): Promise<ServedRun> {
   const worker = startRunWorker(queue, {
     id,
     concurrency: options.concurrency,
+    isAlone: false,
     provider: pool.provider,
     pacer,
     limit: pool.limit,

@@ -56,6 +56,7 @@ async function twoWorkers(simulator: Simulator) {
     startRunWorker(queue, {
       id,
       concurrency: 3,
+      isAlone: false,
       provider,
       pacer,
       attempts: 3,

@@ -179,6 +179,18 @@ describe("splitting plain CSV", () => {
     expect(split(`1,"${cell}\n"\n`, [4096]).records).toEqual([]);
   });
 
+  it("takes every character there is", () => {
+    const codes = Array.from({ length: 0x11_0000 }, (_, code) => code);
+    const characters = codes.filter((code) => code !== 10 && code !== 34 && (code < 0xd800 || code > 0xdfff));
+    const cells: string[] = [];
+    for (let at = 0; at < characters.length; at += 1000) {
+      cells.push(String.fromCodePoint(...characters.slice(at, at + 1000)));
+    }
+    const { records, rest } = split(cells.map((cell) => `"${cell}"\n`).join(""), [10_000_000]);
+    expect(rest).toBeNull();
+    expect(records.map(([, [cell]]) => cell)).toEqual(cells);
+  });
+
   it("carries a record over a great many chunks", () => {
     const cell = 'one, "two"\n'.repeat(60_000);
     const text = `1,"${cell.replaceAll('"', '""')}"\n`;

@@ -1,6 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compileRequests, missingColumns } from "../../src/job/index.js";
+import { parseTemplate } from "../../src/job/template.js";
 import { build, problemOf, promptJob, resolved, row, rowsJob } from "./fixtures.js";
 
 const render = (user: string, values: Record<string, unknown>) =>
@@ -58,6 +59,39 @@ describe("a template", () => {
         const { request } = builder.build(row({ a, "b c": b, secret: "never" }));
         expect(request.messages[0]?.content).toBe(`<${a}|${b}>`);
       }),
+    );
+  });
+
+  it("inserts text by the short way of plain templates as Liquid itself does", () => {
+    const piece = fc.oneof(
+      fc.constantFrom("{{ a }}", "{{b}}", "{{  列 }}", "{{ a.b }}", "{{- a }}", "{{ true }}", "{{ blank }}"),
+      fc.constantFrom(
+        "{{{ a }}",
+        "{",
+        "}",
+        "}}",
+        "\n",
+        "{{ a | upcase }}",
+        "{{ row }}",
+        "{% if a %}x{% endif %}",
+      ),
+      fc.string({ unit: fc.constantFrom("x", " ", "}", "$", "é") }),
+    );
+    const attempted = (source: string, values: Record<string, unknown>): string => {
+      try {
+        return parseTemplate(source).render(values);
+      } catch (error) {
+        return `${(error as Error).message.slice(0, 30)}`;
+      }
+    };
+    const value = fc.oneof(fc.string(), fc.constantFrom<unknown>(null, 1.5, ["x"], { b: "y" }));
+    fc.assert(
+      fc.property(fc.array(piece), value, value, (pieces, a, b) => {
+        const source = `${pieces.join("")} `;
+        const values = { a, b, 列: "text", true: "no", row: "own" };
+        expect(attempted(source, values)).toBe(attempted(`${source}{% if false %}{% endif %}`, values));
+      }),
+      { numRuns: 1_000 },
     );
   });
 

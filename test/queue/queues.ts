@@ -23,14 +23,20 @@ export interface QueueUnderTest {
   finished(count: number): Promise<Map<string, Result | string>>;
 }
 
-/** Opens one server for the file and one queue for each test. A test that leaves a worker open fails. */
-export function useQueue(kind: (typeof queueKinds)[number]): QueueUnderTest {
+/**
+ * Opens one server for the file and one queue for each test. A test that leaves a worker open fails.
+ * `url`: of a Redis of the file's own.
+ */
+export function useQueue(
+  kind: (typeof queueKinds)[number],
+  url: () => Promise<string> = () => Promise.resolve(redisUrl()),
+): QueueUnderTest {
   let server: QueueServer;
   let queue: RunQueue;
   let workers: RowWorker[];
   beforeAll(async () => {
     const embeddedRoot = await tempFolderOfFile();
-    server = await openQueueServer({ url: kind === "redis" ? redisUrl() : null, embeddedRoot });
+    server = await openQueueServer({ url: kind === "redis" ? await url() : null, embeddedRoot });
     afterFile(() => server.close());
   });
   beforeEach(() => {

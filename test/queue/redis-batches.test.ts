@@ -1,0 +1,119 @@
+import { WaitingError } from "bullmq";
+import { describe, expect, it } from "vitest";
+import type { RedisQueueServer } from "../../src/queue/redis-queue.js";
+import { afterFile } from "../support/after-test.js";
+import { startRedis } from "../support/redis-server.js";
+import { deferred, until } from "../support/until.js";
+import { resultOf, rowOf, useQueue } from "./queues.js";
+
+const ROWS = 450;
+const rows = Array.from({ length: ROWS }, (_, row) => row);
+
+describe("Many calls in one command to Redis", () => {
+  const test = useQueue("redis", async () => {
+    const own = await startRedis();
+    afterFile(() => own.stop());
+    return own.url;
+  });
+  const scriptCalls = async (): Promise<number> => {
+    const stats = await (test.server as RedisQueueServer).redis.info("commandstats");
+    return ["eval", "evalsha"].reduce(
+      (sum, name) => sum + Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(stats)?.[1] ?? 0),
+      0,
+    );
+  };
+
+  it("adds, starts and completes rows that come together by a few commands", async () => {
+    const before = await scriptCalls();
+    await test.enqueue(rows);
+    expect((await scriptCalls()) - before).toBeLessThanOrEqual(5);
+    const gate = deferred();
+    let started = 0;
+    const worker = test.work(
+      async (job) => {
+        if (++started === ROWS) gate.reach();
+        await gate.reached;
+        return resultOf(rowOf(job));
+      },
+      { concurrency: ROWS },
+    );
+    const finished = await test.finished(ROWS);
+    await worker.close();
+    expect([...finished.keys()].sort()).toEqual(rows.map((row) => test.id(row)).sort());
+    for (const row of rows) expect(finished.get(test.id(row))).toEqual(resultOf(row));
+    // Starting: one, then 200 each time. Completing: 200 each time. And a look at what is left.
+    expect((await scriptCalls()) - before).toBeLessThanOrEqual(40);
+  });
+
+  it("lets one row fail alone when others complete with it", async () => {
+    await test.enqueue([0, 1, 2]);
+    const gate = deferred();
+    const strays: string[] = [];
+    let started = 0;
+    const worker = test.work(
+      async (job) => {
+        started++;
+        await gate.reached;
+        return resultOf(rowOf(job));
+      },
+      {
+        onStray: (jobId) => {
+          strays.push(jobId);
+          return Promise.resolve();
+        },
+      },
+    );
+    await until("all three are started", () => started === 3);
+    await test.queue.drop([test.id(1)]);
+    gate.reach();
+    const finished = await test.finished(2);
+    await until("the third comes back", () => strays.length === 1);
+    await worker.close();
+    expect([...finished.keys()].sort()).toEqual([test.id(0), test.id(2)]);
+    expect(strays).toEqual([test.id(1)]);
+  });
+
+  it("gives back what it fetched along when it is paused before it began", async () => {
+    await test.enqueue(rows);
+    let isPaused = false;
+    const called: number[] = [];
+    const worker = test.work(
+      async (job, token) => {
+        if (!isPaused) {
+          isPaused = true;
+          void worker.pause(true);
+          called.push(rowOf(job));
+          return resultOf(rowOf(job));
+        }
+        await job.moveToWait(token);
+        throw new WaitingError();
+      },
+      { concurrency: 300 },
+    );
+    await test.finished(1);
+    await worker.close();
+    expect(called).toHaveLength(1);
+    const pending = await test.queue.pending();
+    expect(pending).toHaveLength(ROWS - 1);
+    expect(pending.filter(({ lockToken }) => lockToken !== null)).toEqual([]);
+  });
+
+  it("never starts more rows than it has places for, whatever it fetches along", async () => {
+    await test.enqueue(rows);
+    let running = 0;
+    let most = 0;
+    const worker = test.work(
+      async (job) => {
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setImmediate(resolve));
+        running--;
+        return resultOf(rowOf(job));
+      },
+      { concurrency: 70 },
+    );
+    await test.finished(ROWS);
+    await worker.close();
+    expect(most).toBeLessThanOrEqual(70);
+    expect(most).toBeGreaterThan(35);
+  });
+});
