@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parsePayload, queuePayloadSchema } from "../../src/queue/payload.js";
 import { payloadOf } from "./queues.js";
