@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import type { ModelRequest, Protocol } from "../types.js";
+import type { Message, ModelRequest, Protocol } from "../types.js";
 
 const SHORT_BYTES = 16;
 
@@ -29,12 +29,29 @@ export function shortRequestDigest(request: ModelRequest, answeredBy: AnsweredBy
 function digested(request: ModelRequest, answeredBy: AnsweredBy): string {
   const { model, messages, parameters } = request;
   const { provider, region, protocol } = answeredBy;
-  return canonicalJson({ messages, model, parameters, protocol, provider, region });
+  // As `canonicalJson` of all of it: its keys are in order here. Rows share parameters, mostly.
+  let sampling = ofParameters.get(parameters);
+  if (sampling === undefined) ofParameters.set(parameters, (sampling = canonicalJson(parameters)));
+  const asked = `"messages":[${messages.map(canonicalMessage).join()}],"model":${JSON.stringify(model)}`;
+  const by = `"protocol":${canonicalJson(protocol)},"provider":${canonicalJson(provider)},"region":${canonicalJson(region)}`;
+  return `{${asked},"parameters":${sampling},${by}}`;
+}
+
+const ofParameters = new WeakMap<object, string>();
+
+function canonicalMessage(message: Message): string {
+  const { role, content } = message;
+  if (typeof content !== "string" || !isPlain(message)) return canonicalJson(message);
+  return `{"content":${JSON.stringify(content)},"role":"${role}"}`;
+}
+
+function isPlain(message: Message): boolean {
+  for (const key in message) if (key !== "role" && key !== "content") return false;
+  return true;
 }
 
 /** JSON with the keys of every mapping sorted and keys without a value left out. Made for each row: no closures. */
 export function canonicalJson(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
   if (typeof value !== "object" || value === null) return JSON.stringify(value) ?? "null";
   let text = "";
   if (Array.isArray(value)) {

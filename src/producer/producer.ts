@@ -4,7 +4,7 @@ import type { RowError } from "../types.js";
 import type { Window } from "./window.js";
 
 /** Jobs per addBulk; larger ones are not faster. */
-const BATCH_ROWS = 500;
+const BATCH_ROWS = 200;
 /** Bytes of payload per addBulk, so that a few huge rows do not become one huge command. */
 const BATCH_CHARACTERS = 4_000_000;
 const RETRY_ENQUEUE_MS = 1_000;

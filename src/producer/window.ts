@@ -55,7 +55,7 @@ export class Window {
   }
 }
 
-/** Rows in the queue when nothing else is said: enough for the workers' next ten rounds. */
+/** Rows in the queue when nothing else is said: what is called, and twice as many behind; filling it delays calls. */
 export function defaultWindow(concurrency: number): number {
-  return Math.max(2_000, 10 * concurrency);
+  return Math.max(2_000, 3 * concurrency);
 }

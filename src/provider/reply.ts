@@ -32,29 +32,25 @@ export function readReply(body: unknown): Reply | null {
   const requestId = nonEmpty(outer["request_id"]) ?? nonEmpty(outer["id"]);
   const choice = objectOf(choices?.[0]);
   if (choice !== null) {
-    const message = objectOf(choice["message"]) ?? objectOf(choice["delta"]);
-    const logprobs = arrayOf(objectOf(choice["logprobs"])?.["content"]);
-    return { ...readMessage(message), logprobs, finishReason: finishReasonOf(choice), usage, requestId };
+    const message = objectOf(choice["message"]) ?? objectOf(choice["delta"]) ?? {};
+    const toolCalls = arrayOf(message["tool_calls"]);
+    return {
+      text: contentText(message["content"]),
+      // vLLM and OpenRouter say `reasoning`.
+      reasoning: nonEmpty(message["reasoning_content"]) ?? nonEmpty(message["reasoning"]),
+      finishReason: finishReasonOf(choice),
+      toolCalls: toolCalls === null || toolCalls.length === 0 ? null : toolCalls,
+      logprobs: arrayOf(objectOf(choice["logprobs"])?.["content"]),
+      refusal: nonEmpty(message["refusal"]),
+      usage,
+      requestId,
+    };
   }
   const text = stringOf(holder["text"]);
   if (text === null && choices === null && usage === null) return null;
   const finishReason = text === null ? null : finishReasonOf(holder);
   const none = { reasoning: null, toolCalls: null, logprobs: null, refusal: null };
   return { ...none, text, finishReason, usage, requestId };
-}
-
-function readMessage(
-  message: JsonObject | null,
-): Pick<Reply, "text" | "reasoning" | "toolCalls" | "refusal"> {
-  if (message === null) return { text: null, reasoning: null, toolCalls: null, refusal: null };
-  const toolCalls = arrayOf(message["tool_calls"]);
-  return {
-    text: contentText(message["content"]),
-    // vLLM and OpenRouter say `reasoning`.
-    reasoning: nonEmpty(message["reasoning_content"]) ?? nonEmpty(message["reasoning"]),
-    toolCalls: toolCalls === null || toolCalls.length === 0 ? null : toolCalls,
-    refusal: nonEmpty(message["refusal"]),
-  };
 }
 
 function contentText(content: unknown): string | null {

@@ -1,4 +1,4 @@
-import { createRedisBackend, raw2NextJobData } from "bullmq";
+import { createRedisBackend, raw2NextJobData, type JobsOptions, type RedisQueueBackend } from "bullmq";
 
 /** Calls that one command carries at most: a few milliseconds of the server's time. */
 const MAX_CALLS = 200;
@@ -201,6 +201,30 @@ export const createBatchingBackend: typeof createRedisBackend = (name, opts, con
   };
   return backend;
 };
+
+/**
+ * Adds jobs as BullMQ's `addBulk` does, those that are neither delayed, nor prioritized, nor children of others:
+ * without making of each a Job that nobody looks at.
+ */
+export async function addPlainJobs(
+  backend: Pick<RedisQueueBackend, "addJobs">,
+  jobs: readonly { readonly name: string; readonly data: unknown; readonly opts: PlainOptions }[],
+): Promise<void> {
+  const unset = { progress: 0, attemptsMade: 0, attemptsStarted: 0, stalledCounter: 0 };
+  const none = { failedReason: "", returnvalue: "null" };
+  const timestamp = Date.now();
+  await backend.addJobs(
+    jobs.map(({ name, data, opts: { jobId, ...opts } }) => ({
+      jobId,
+      job: { id: jobId, name, data: JSON.stringify(data), opts, timestamp, ...unset, ...none },
+    })),
+  );
+}
+
+type PlainOptions = { readonly jobId: string } & Pick<
+  JobsOptions,
+  "attempts" | "backoff" | "stackTraceLimit"
+>;
 
 /** Under which name BullMQ has defined a script: its own, with its version. */
 function nameOf(send: (recorder: Pick<Client, "runCommand">) => void): string {

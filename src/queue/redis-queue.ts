@@ -4,7 +4,7 @@ import type { Result } from "../types.js";
 import { displayQueueUrl, queueName } from "./names.js";
 import { rowJob } from "./queue-job.js";
 import { parsePayload, type QueuePayload } from "./payload.js";
-import { createBatchingBackend } from "./redis-batches.js";
+import { addPlainJobs, createBatchingBackend } from "./redis-batches.js";
 import { connectRedis } from "./redis-connection.js";
 import { isGone, RowWorker } from "./row-worker.js";
 import type {
@@ -150,7 +150,10 @@ export class RedisRunQueue implements RunQueue {
   }
 
   async enqueue(payloads: readonly QueuePayload[], attempts: number): Promise<void> {
-    await this.queue.addBulk(payloads.map((payload) => rowJob(this.runId, payload, payload, attempts)));
+    await addPlainJobs(
+      this.queue.getBackend(),
+      payloads.map((payload) => rowJob(this.runId, payload, payload, attempts)),
+    );
   }
 
   async finished(limit: number, skip: (jobId: string) => boolean): Promise<FinishedJob[]> {

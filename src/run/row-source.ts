@@ -3,8 +3,12 @@ import type { InputRow } from "../input/row.js";
 import type { BuiltRequest, RequestBuilder } from "../job/index.js";
 import type { InputOptions } from "../job/resolved-job.js";
 
-/** Characters of cells that may be kept: what a small input has, and little beside a process's own size. */
-const MAX_CHARACTERS = 24_000_000;
+/** Bytes of rows and requests that may be kept, roughly: what a small input has, little beside the process itself. */
+const MAX_BYTES = 32_000_000;
+/** What a row and its request take beside their text. */
+const ROW_BYTES = 500;
+/** A value of JSONL that is no text, roughly. */
+const VALUE_BYTES = 256;
 const BATCH_ROWS = 500;
 
 /** Reads a run's rows, in order, as often as they are needed. */
@@ -34,16 +38,17 @@ export function rowsInMemory(rows: readonly InputRow[]): RowSource {
  */
 export class RowKeeper {
   #rows: InputRow[] | null = [];
-  #characters = 0;
+  #bytes = 0;
 
   add(row: InputRow): void {
     if (this.#rows === null) return;
     this.#rows.push(row);
+    this.#bytes += ROW_BYTES;
     for (const key in row.values) {
       const value = row.values[key];
-      this.#characters += typeof value === "string" ? value.length + 16 : 256;
+      this.#bytes += typeof value === "string" ? value.length : VALUE_BYTES;
     }
-    if (this.#characters > MAX_CHARACTERS) this.#rows = null;
+    if (this.#bytes > MAX_BYTES) this.#rows = null;
   }
 
   /** All rows, or null when there were too many to keep. */

@@ -6,6 +6,7 @@ import type { RowProcessor } from "../queue/run-queue.js";
 import type { Answer, ModelRequest, Result } from "../types.js";
 import { nextTranslationPart, withPart, type TranslationPart } from "./long-translation.js";
 import { mayHaveBeenBilled } from "./billing.js";
+import type { CallSlots } from "./call-slots.js";
 import { budgetSpent, fundsFor, startsUsedUp } from "./funds.js";
 import type { Pacer, Permit } from "./pacer.js";
 import { retryDelayMs } from "./retry.js";
@@ -24,9 +25,9 @@ export interface RowProcessorOptions {
   readonly timeoutMs: number;
   /**
    * So many rows of this run are called at once. Others wait with their jobs at hand, so that a call can
-   * begin the moment one ends; clearing the queue hands them back.
+   * begin the moment one ends; closing the slots hands them back.
    */
-  readonly slots: ReturnType<typeof pLimit>;
+  readonly slots: CallSlots;
   /** At most so many calls at once to this endpoint, over all runs that share the limiter; absent: `slots` is all. */
   readonly limit?: ReturnType<typeof pLimit>;
   /** Aborts calls in flight; their rows go back to the queue. */
@@ -89,8 +90,7 @@ export function createRowProcessor(options: RowProcessorOptions): RowProcessor {
     }
     let ended: EndedCall;
     try {
-      options.leaving?.throwIfAborted();
-      ended = await options.slots(() => callModel(request, options));
+      ended = await inSlot(request, options);
     } catch (error) {
       return await handBackUncalled(job, token, payload, error);
     }
@@ -119,6 +119,16 @@ interface EndedCall {
   readonly error: unknown;
   /** false: nothing was sent. */
   readonly isCalled: boolean;
+}
+
+async function inSlot(request: ModelRequest, options: RowProcessorOptions): Promise<EndedCall> {
+  const turn = options.slots.take();
+  if (turn !== undefined) await turn;
+  try {
+    return await callModel(request, options);
+  } finally {
+    options.slots.giveBack();
+  }
 }
 
 /** Waits for the pace and calls the model. Rejects when the row's turn had not come before `leaving`. */

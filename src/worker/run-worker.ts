@@ -1,9 +1,10 @@
-import pLimit from "p-limit";
+import type pLimit from "p-limit";
 import type { ProviderError, Provider } from "../provider/provider.js";
 import type { RowWorker } from "../queue/row-worker.js";
 import type { QueuePayload } from "../queue/payload.js";
 import type { RunQueue } from "../queue/run-queue.js";
 import type { Result } from "../types.js";
+import { CallSlots } from "./call-slots.js";
 import type { Pacer } from "./pacer.js";
 import { backoffOf, createRowProcessor } from "./row-processor.js";
 
@@ -68,7 +69,7 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
   const aborter = new AbortController();
   const leaving = new AbortController();
   const { mayStart, settle } = options;
-  const slots = pLimit({ concurrency: options.concurrency, rejectOnClear: true });
+  const slots = new CallSlots(options.concurrency);
   const processor = createRowProcessor({
     provider: options.provider,
     pacer: options.pacer,
@@ -107,13 +108,14 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
   );
   worker.start();
   const pause = (): Promise<void> => {
-    leaving.abort(new Error("stopping"));
-    slots.clearQueue();
+    const reason = new Error("stopping");
+    leaving.abort(reason);
+    slots.close(reason);
     return worker.pause(true);
   };
   return {
     get inFlight() {
-      return slots.activeCount;
+      return slots.taken;
     },
     holds: (jobId, token) => worker.locks.holds(jobId, token),
     pause: () => void pause(),

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hasLocalImages, inlineLocalImages, requestDigest } from "../../src/job/index.js";
@@ -39,6 +40,21 @@ describe("the digest of a request", () => {
         expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
       }),
     );
+  });
+});
+
+describe("the text that a digest is of", () => {
+  it.each<ModelRequest>([
+    request,
+    { ...request, parameters: {} },
+    { ...request, messages: [{ content: 'a "quoted"\n\u2028 text \ud800', role: "system" }] },
+    { ...request, messages: [{ role: "assistant", content: "begun", partial: true }] },
+    { ...request, messages: [{ role: "user", content: [{ type: "text", text: "x" }] }] },
+    { ...request, messages: [{ role: "tool", content: "7", toolCallId: "a" }, ...request.messages] },
+  ])("is the canonical JSON of the whole request: %j", (asked) => {
+    const { model, messages, parameters } = asked;
+    const whole = canonicalJson({ ...studio, region: null, model, messages, parameters });
+    expect(requestDigest(asked, studio)).toBe(createHash("sha256").update(whole).digest("hex"));
   });
 });
 
