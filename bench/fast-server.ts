@@ -1,6 +1,6 @@
 /**
  * The model server of the benchmarks: answers every chat completion with the same ~1 KB body, at once or
- * after a delay, as cheaply as Node can, so that the client is what is measured.
+ * after a delay, as cheaply as Node can, so that the client is what is measured. GET: how many are in flight.
  *
  *     node --import tsx bench/fast-server.ts [delayMs]     prints its base URL
  */
@@ -24,10 +24,18 @@ const body = Buffer.from(
 );
 const headers = { "content-type": "application/json", "content-length": String(body.length) };
 
+let inFlight = 0;
+
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+  if (request.method === "GET") {
+    response.end(String(inFlight));
+    return;
+  }
+  inFlight++;
   request.on("data", () => {});
   request.on("end", () => {
     const answer = (): void => {
+      inFlight--;
       response.writeHead(200, headers);
       response.end(body);
     };

@@ -48,7 +48,7 @@ export class Stand {
   /** A Redis with an append-only file, as production has it; returns its URL. */
   async redis(): Promise<string> {
     const port = await freePort();
-    this.#spawn(SERVER_CORE, "redis-server", [
+    const server = this.#spawn(SERVER_CORE, "redis-server", [
       ...["--port", String(port), "--bind", "127.0.0.1", "--dir", this.folder],
       ...[
         "--save",
@@ -61,6 +61,7 @@ export class Stand {
         "noeviction",
       ],
     ]);
+    server.stdout?.resume(); // a pipe that nobody reads stops a Redis that logs many rewrites of its file
     const url = `redis://127.0.0.1:${port}`;
     const probe = new Redis(url, { maxRetriesPerRequest: null, retryStrategy: () => 100 });
     probe.on("error", () => {});

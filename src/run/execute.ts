@@ -157,7 +157,8 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
     }
     const haltOf = (error: HaltError): HaltError =>
       error.code === BUDGET_SPENT && budget !== null ? budget.halt() : error;
-    const reader = (): AsyncIterable<readonly InputRow[]> => options.source({ signal: producing.signal });
+    const reader = (): AsyncIterable<readonly InputRow[]> =>
+      options.source({ afterRow: loaded.index.settledUpTo(options.rows), signal: producing.signal });
     const producing = new AbortController();
     const enqueue = (payloads: readonly QueuePayload[]): Promise<void> =>
       runQueue.enqueue(payloads, job.attempts);

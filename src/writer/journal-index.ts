@@ -45,6 +45,13 @@ export class JournalIndex {
     return this.state(rowIndex) !== RowState.unsettled;
   }
 
+  /** The last row of those at the start that are all settled; -1: there is none. */
+  settledUpTo(rows: number): number {
+    let next = 0;
+    while (next < rows && this.isSettled(next)) next++;
+    return next - 1;
+  }
+
   /** Where the row's last line is, also after the row was taken back; null when it has none. */
   locate(rowIndex: number): { offset: number; length: number } | null {
     const page = this.#pages[Math.floor(rowIndex / PAGE_ROWS)];

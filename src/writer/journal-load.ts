@@ -33,7 +33,8 @@ export async function loadJournal(
   let lineNumber = 0;
   const file = await open(path, "r");
   try {
-    const accept = async (line: Buffer, offset: number): Promise<void> => {
+    /** A promise only where the file must be looked into again: a million lines are read without waiting. */
+    const accept = (line: Buffer, offset: number): Promise<void> | undefined => {
       lineNumber++;
       const entry = parseEntry(line, path, lineNumber, rows);
       if ("event" in entry) {
@@ -45,18 +46,26 @@ export async function loadJournal(
           index.extras.add(startKey(entry.result));
           onResult(entry.result, true);
         }
-        return;
+        return undefined;
       }
       const before = index.isSettled(entry.rowIndex) ? index.locate(entry.rowIndex) : null;
-      if (before?.length === line.length) {
-        const { buffer } = await file.read(Buffer.alloc(before.length), 0, before.length, before.offset);
-        if (buffer.equals(line)) {
-          duplicates++;
-          return;
-        }
-      }
-      index.settle(entry.rowIndex, entry.status, offset, line.length);
-      onResult(entry, false);
+      if (before?.length === line.length) return settleUnlessSame(entry, line, offset, before.offset);
+      settle(entry, line, offset);
+      return undefined;
+    };
+    const settle = (result: Result, line: Buffer, offset: number): void => {
+      index.settle(result.rowIndex, result.status, offset, line.length);
+      onResult(result, false);
+    };
+    const settleUnlessSame = async (
+      result: Result,
+      line: Buffer,
+      offset: number,
+      offsetBefore: number,
+    ): Promise<void> => {
+      const { buffer } = await file.read(Buffer.alloc(line.length), 0, line.length, offsetBefore);
+      if (buffer.equals(line)) duplicates++;
+      else settle(result, line, offset);
     };
     const end = await forEachLine(file, accept);
     return { index, size: end.size, tornBytes: end.tornBytes, duplicates };
@@ -67,7 +76,7 @@ export async function loadJournal(
 
 async function forEachLine(
   file: Awaited<ReturnType<typeof open>>,
-  accept: (line: Buffer, offset: number) => Promise<void>,
+  accept: (line: Buffer, offset: number) => Promise<void> | undefined,
 ): Promise<{ size: number; tornBytes: number }> {
   let rest = Buffer.alloc(0);
   let restOffset = 0;
@@ -82,7 +91,8 @@ async function forEachLine(
         : Buffer.concat([rest, chunk.subarray(0, bytesRead)]);
     let start = 0;
     for (let end = data.indexOf(NEWLINE); end !== -1; end = data.indexOf(NEWLINE, start)) {
-      await accept(data.subarray(start, end), restOffset + start);
+      const accepting = accept(data.subarray(start, end), restOffset + start);
+      if (accepting !== undefined) await accepting;
       start = end + 1;
     }
     restOffset += start;

@@ -39,6 +39,9 @@ describe("JournalIndex", () => {
         expect(index.succeeded).toBe(all.filter((state) => state === "succeeded").length);
         expect(index.failed).toBe(all.filter((state) => state === "failed").length);
         expect(index.settled).toBe(all.length);
+        const firstOpen = Array.from({ length: 22 }, (_, row) => row).findIndex((row) => !states.has(row));
+        expect(index.settledUpTo(22)).toBe((firstOpen === -1 ? 22 : firstOpen) - 1);
+        expect(index.settledUpTo(0)).toBe(-1);
       }),
       { numRuns: 60 },
     );
