@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import { Command, CommanderError, Option } from "commander";
 import { registerCommands } from "./commands/index.js";
 import { ExitCode } from "./errors.js";
@@ -20,6 +21,10 @@ process.title = [
     .filter((word) => /^[a-z]+$/.test(word))
     .slice(0, 1),
 ].join(" ");
+
+// Left alone, V8 lets garbage pile up to several times of what is alive before it looks: 460 MB instead of 300 in a
+// fast run, for no gain in speed. Known from V8 11 (Node 20) to 14; an engine without the flag would complain.
+if (/^1[1-4]\./.test(process.versions.v8)) setFlagsFromString("--heap-growing-percent=100");
 
 // A reader that goes away (`| head`) is no error: there is nobody left to tell.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {

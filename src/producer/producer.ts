@@ -8,6 +8,10 @@ const BATCH_ROWS = 200;
 /** Bytes of payload per addBulk, so that a few huge rows do not become one huge command. */
 const BATCH_CHARACTERS = 4_000_000;
 const RETRY_ENQUEUE_MS = 1_000;
+/** Rows of the first batches: what is busy making a large one starts no call meanwhile. */
+const FIRST_BATCH_ROWS = 50;
+/** How long the first calls are left to begin, before more is made ready for those after them. */
+const FIRST_CALLS_MS = 250;
 
 export interface ProducerOptions {
   readonly batches: AsyncIterable<readonly InputRow[]>;
@@ -25,6 +29,8 @@ export interface ProducerOptions {
   /** Pays for rows before they go on the queue; absent: there is no budget. */
   readonly funds?: Funds;
   readonly window: Window;
+  /** Rows that can be at work at once. */
+  readonly places: number;
   readonly signal: AbortSignal;
   /** The queue server refused rows (out of memory, say); they are offered again. */
   readonly onEnqueueError: (error: Error) => void;
@@ -46,8 +52,7 @@ export async function produce(options: ProducerOptions): Promise<number> {
   let batch: QueuePayload[] = [];
   let characters = 0;
   let enqueued = 0;
-  // The first rows go out in a small batch, so that calls begin while the rest is being read.
-  let batchRows = Math.min(50, BATCH_ROWS);
+  let batchRows = FIRST_BATCH_ROWS;
 
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
@@ -58,7 +63,9 @@ export async function produce(options: ProducerOptions): Promise<number> {
     enqueued += batch.length;
     batch = [];
     characters = 0;
+    if (batchRows === BATCH_ROWS || enqueued < options.places) return;
     batchRows = BATCH_ROWS;
+    await window.nextRelease(FIRST_CALLS_MS);
   };
 
   for await (const rows of options.batches) {

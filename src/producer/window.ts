@@ -48,6 +48,19 @@ export class Window {
     }
   }
 
+  /** Resolves when a row is released or the window closed, at the latest after so many milliseconds. */
+  async nextRelease(ms: number): Promise<void> {
+    if (this.#closed) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      this.#waiting = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#waiting = null;
+  }
+
   /** Lets the one who waits for room go: no more rows are wanted. */
   close(): void {
     this.#closed = true;
@@ -55,7 +68,7 @@ export class Window {
   }
 }
 
-/** Rows in the queue when nothing else is said: what is called, and twice as many behind; filling it delays calls. */
+/** Rows in the queue when nothing else is said: what is called, and as many behind; filling it takes time from the first calls. */
 export function defaultWindow(concurrency: number): number {
-  return Math.max(2_000, 3 * concurrency);
+  return Math.max(2_000, 2 * concurrency);
 }

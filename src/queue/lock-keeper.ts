@@ -30,11 +30,15 @@ export class LockKeeper {
   }
 
   hold(jobId: string, token: string): void {
-    this.#held.set(jobId, [...(this.#held.get(jobId) ?? []), token]);
+    const held = this.#held.get(jobId);
+    if (held === undefined) this.#held.set(jobId, [token]);
+    else held.push(token);
   }
 
   release(jobId: string, token: string): void {
-    const left = (this.#held.get(jobId) ?? []).filter((each) => each !== token);
+    const held = this.#held.get(jobId);
+    if (held === undefined) return;
+    const left = held.filter((each) => each !== token);
     if (left.length === 0) this.#held.delete(jobId);
     else this.#held.set(jobId, left);
   }

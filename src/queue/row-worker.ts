@@ -9,6 +9,8 @@ const COMPLETION_RETRY_MS = 500;
 const LOCAL_COMPLETION_TRIES = 4;
 /** Jobs started by one command at most. */
 const MAX_FETCHED = 200;
+/** No job, as BullMQ's types have it. */
+const NONE = undefined as unknown as QueueJob<unknown, Result | null>;
 /** BullMQ's ErrorCode: job missing, lock missing, not active, lock of somebody else. */
 const GONE_CODES: ReadonlySet<unknown> = new Set([-1, -2, -3, -6]);
 
@@ -99,7 +101,10 @@ export class RowWorker extends Worker<unknown, Result | null> {
   ): Promise<QueueJob<unknown, Result | null>> {
     // A job that was given back asks for the next one of its place itself.
     if (this.#running.has(token)) return this.#ahead.shift() ?? (await super.moveToActive(token, name));
-    const job = this.#ahead.shift() ?? (await this.#fetchMany(token, name));
+    let job = this.#ahead.shift();
+    // The loop fetches until its places are full before it begins the first job: it is sent on with what it has.
+    if (job === undefined && this.#occupied > this.#running.size) return NONE;
+    job ??= await this.#fetchMany(token, name);
     if (job !== undefined) this.#occupied++;
     return job;
   }
@@ -182,7 +187,7 @@ export class RowWorker extends Worker<unknown, Result | null> {
         // The journal is at hand: no need to wait for a server that is out of memory, say.
         const isHopeless = this.#strayIsLocal && tries >= LOCAL_COMPLETION_TRIES;
         if ((isGone(error) || isHopeless) && (await this.#giveToStrays(job.id ?? "", result))) {
-          return undefined as unknown as QueueJob<unknown, Result | null>;
+          return NONE;
         }
         this.emit("error", error as Error);
         await this.delay(COMPLETION_RETRY_MS);

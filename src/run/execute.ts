@@ -16,7 +16,7 @@ import type { RunQueue } from "../queue/run-queue.js";
 import type { Result, RowError } from "../types.js";
 import type { UsageTotals } from "../usage/index.js";
 import { BUDGET_SPENT } from "../worker/funds.js";
-import { startRunWorker, type RunWorker } from "../worker/run-worker.js";
+import { placesFor, startRunWorker, type RunWorker } from "../worker/run-worker.js";
 import type { Pacer, PaceStatus } from "../worker/pacer.js";
 import { JournalIndex } from "../writer/journal-index.js";
 import { loadJournal } from "../writer/journal-load.js";
@@ -289,6 +289,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
       },
       ...(budget === null ? {} : { funds: budget }),
       window,
+      places: placesFor(job.concurrency),
       signal: producing.signal,
       onEnqueueError: (error) =>
         log.warn({ runId, error: error.message }, "The queue does not take rows; trying again"),

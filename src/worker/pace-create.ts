@@ -5,7 +5,7 @@ import type { ProviderError } from "../provider/provider.js";
 import { RedisPaceStore } from "../queue/pace-redis.js";
 import { PACE_RULES } from "../queue/pace-rules.js";
 import type { PaceStore } from "../queue/pace-store.js";
-import type { ModelRequest } from "../types.js";
+import type { ModelRequest, Usage } from "../types.js";
 import { isAnswer, isOutage, PaceBreaker } from "./pace-breaker.js";
 import { throttleCause } from "./pace-cause.js";
 import { PaceKeeper, type Start } from "./pace-keeper.js";
@@ -71,7 +71,8 @@ class AccountPacer implements Pacer {
       const cost = estimate === null ? 0 : pace.tokens.expected(estimate, request);
       try {
         const start = await pace.keeper.acquire(cost, signal);
-        if (isProbe || !this.#breaker.isOpen) return this.#permit(pace, start, estimate, isProbe);
+        if (isProbe || !this.#breaker.isOpen)
+          return new CallPermit(pace, this.#breaker, start, estimate, isProbe);
         pace.keeper.ended(start, 0); // the endpoint went away while this call waited for its slot
       } catch (error) {
         this.#breaker.left(isProbe);
@@ -135,39 +136,60 @@ class AccountPacer implements Pacer {
     return pace;
   }
 
-  #permit({ keeper, tokens }: ModelPace, start: Start, estimate: number | null, isProbe: boolean): Permit {
-    const breaker = this.#breaker;
-    const answered = (): void => {
-      if (breaker.answered()) keeper.restart();
-    };
-    return {
-      succeeded: (usage) => {
-        answered();
-        tokens.observe(estimate, usage);
-        keeper.ended(start, usage.inputTokens + usage.outputTokens);
-      },
-      throttled: (error: ProviderError) => {
-        answered();
-        const retryAfterMs = Math.max(0, error.retryAfterMs ?? 0);
-        keeper.refused(start, { cause: throttleCause(error), retryAfterMs });
-        const least = Math.max(PACE_RULES.pauseMs, Math.min(retryAfterMs, PACE_RULES.maxRetryAfterMs));
-        return Math.ceil(least * (1 + Math.random() / 2));
-      },
-      failed: (error) => {
-        const usage = error?.usage ?? null;
-        keeper.ended(start, usage === null ? 0 : usage.inputTokens + usage.outputTokens);
-        if (error !== null && isOutage(error)) return breaker.failed(error, isProbe);
-        if (error !== null && isAnswer(error)) answered();
-        else breaker.left(isProbe);
-        return null;
-      },
-    };
-  }
-
   #storeError(error: unknown): void {
     if (this.#storeFailed) return;
     this.#storeFailed = true;
     this.#options.log.warn({ error: String(error) }, "The shared pace cannot be read; trying again");
+  }
+}
+
+/** One call's: a class, since there is one for each call. */
+class CallPermit implements Permit {
+  readonly #pace: ModelPace;
+  readonly #breaker: PaceBreaker;
+  readonly #start: Start;
+  readonly #estimate: number | null;
+  readonly #isProbe: boolean;
+
+  constructor(
+    pace: ModelPace,
+    breaker: PaceBreaker,
+    start: Start,
+    estimate: number | null,
+    isProbe: boolean,
+  ) {
+    this.#pace = pace;
+    this.#breaker = breaker;
+    this.#start = start;
+    this.#estimate = estimate;
+    this.#isProbe = isProbe;
+  }
+
+  succeeded(usage: Usage): void {
+    this.#answered();
+    this.#pace.tokens.observe(this.#estimate, usage);
+    this.#pace.keeper.ended(this.#start, usage.inputTokens + usage.outputTokens);
+  }
+
+  throttled(error: ProviderError): number {
+    this.#answered();
+    const retryAfterMs = Math.max(0, error.retryAfterMs ?? 0);
+    this.#pace.keeper.refused(this.#start, { cause: throttleCause(error), retryAfterMs });
+    const least = Math.max(PACE_RULES.pauseMs, Math.min(retryAfterMs, PACE_RULES.maxRetryAfterMs));
+    return Math.ceil(least * (1 + Math.random() / 2));
+  }
+
+  failed(error: ProviderError | null): number | null {
+    const usage = error?.usage ?? null;
+    this.#pace.keeper.ended(this.#start, usage === null ? 0 : usage.inputTokens + usage.outputTokens);
+    if (error !== null && isOutage(error)) return this.#breaker.failed(error, this.#isProbe);
+    if (error !== null && isAnswer(error)) this.#answered();
+    else this.#breaker.left(this.#isProbe);
+    return null;
+  }
+
+  #answered(): void {
+    if (this.#breaker.answered()) this.#pace.keeper.restart();
   }
 }
 

@@ -13,11 +13,12 @@ const MOST_RESERVATIONS = 256;
 /** A load that paused longer asks before it starts again, milliseconds. */
 const IDLE_MS = 10_000;
 /**
- * Calls that may be under way at first. Each answer lets one more start, and the number doubles in this
- * many milliseconds while none comes: a server that refuses is heard before all have gone, and a thousand
- * calls at once are reached in a fifth of a second. Slower beginnings are the store's to ask for.
+ * Calls that may be under way at first: so many, or this part of all that may be at once. Each answer lets one
+ * more start, and the number doubles in this many milliseconds while none comes: a server that refuses is
+ * heard before all have gone. Slower beginnings are the store's to ask for.
  */
 const FIRST_CALLS = 64;
+const FIRST_PART = 1 / 4;
 const DOUBLING_MS = 50;
 /** Counts of calls are told to the store by tenths of a second. */
 const BIN_MS = 100;
@@ -46,6 +47,10 @@ export interface Start {
   readonly cost: number;
 }
 
+function firstCalls(concurrency: number): number {
+  return Math.max(FIRST_CALLS, Math.floor(concurrency * FIRST_PART));
+}
+
 /**
  * Starts the calls of one process to one account and model, as the store allows.
  *
@@ -64,7 +69,7 @@ export class PaceKeeper {
   #reply: PaceReply | null = null;
   #repliedAt = 0;
   #inFlight = 0;
-  #allowed = FIRST_CALLS;
+  #allowed: number;
   #batch = 1;
   #lastStartAt = 0;
   #isExchanging = false;
@@ -79,6 +84,7 @@ export class PaceKeeper {
 
   constructor(options: PaceKeeperOptions) {
     this.#options = options;
+    this.#allowed = firstCalls(options.concurrency);
     this.#now = options.now ?? (() => performance.now());
     this.#queue = new SlotQueue(this.#now);
     this.#timer = setInterval(() => this.#beat(), HEARTBEAT_MS);
@@ -156,7 +162,7 @@ export class PaceKeeper {
 
   /** Lets the load grow anew from its beginning: the endpoint was away. */
   restart(): void {
-    this.#allowed = FIRST_CALLS;
+    this.#allowed = firstCalls(this.#options.concurrency);
   }
 
   /** Hears of other processes from now on, whether anything is called here or not. */

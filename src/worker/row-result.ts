@@ -54,10 +54,11 @@ function resultBase(
   requestId: string | null,
   startedAt: number,
   mayBeBilledUnknown = false,
-) {
+): Omit<Result, "status" | "output" | "error"> {
   const endsKnown = (payload.ended ?? 0) + (mayBeBilledUnknown ? 0 : 1);
   const possiblyBilled = Math.max(0, job.attemptsStarted - endsKnown);
-  return {
+  const { requestDigest, priorUsages } = payload;
+  const base = {
     rowIndex: payload.rowIndex,
     customId: payload.customId,
     model: payload.request.model,
@@ -65,14 +66,14 @@ function resultBase(
     attempts: job.attemptsMade + 1 + (payload.translated?.parts ?? 0),
     attemptsStarted: job.attemptsStarted,
     possiblyBilled,
-    ...boundField(payload, possiblyBilled),
     requestId,
-    ...(payload.requestDigest === undefined ? {} : { requestDigest: payload.requestDigest }),
     usage,
-    ...(payload.priorUsages === undefined ? {} : { priorUsages: payload.priorUsages }),
     latencyMs: Math.round(performance.now() - startedAt),
     finishedAt: new Date().toISOString(),
   };
+  if (requestDigest !== undefined) Object.assign(base, { requestDigest });
+  if (priorUsages !== undefined) Object.assign(base, { priorUsages });
+  return possiblyBilled > 0 ? Object.assign(base, boundField(payload, possiblyBilled)) : base;
 }
 
 /**

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { until } from "../support/until.js";
 import type { InputRow } from "../../src/input/row.js";
 import { payloadCharacters, produce, type ProducerOptions } from "../../src/producer/producer.js";
 import { defaultWindow, Window } from "../../src/producer/window.js";
@@ -35,6 +36,7 @@ function watched(count: number, more: Partial<ProducerOptions> = {}) {
     enqueue: (payloads) => Promise.resolve(void enqueued.push(payloads.map(({ rowIndex }) => rowIndex))),
     reject: (row, error) => rejected.push([row.rowIndex, error]),
     window,
+    places: 20,
     signal: new AbortController().signal,
     onEnqueueError: () => {},
     ...more,
@@ -43,6 +45,18 @@ function watched(count: number, more: Partial<ProducerOptions> = {}) {
 }
 
 describe("The producer", () => {
+  it("offers small batches until every place has a row, then waits for the first to end, and offers large ones", async () => {
+    const { options, enqueued, window } = watched(1_000, { places: 120 });
+    const produced = produce(options);
+    await until("every place has a row", () => enqueued.flat().length >= 120);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(enqueued.map((batch) => batch.length)).toEqual([50, 50, 50]);
+    window.release(1, 1);
+    await until("it goes on", () => enqueued.length > 3);
+    expect(enqueued[3]?.length).toBe(200);
+    expect(await produced).toBe(1_000);
+  });
+
   it("puts every row on the queue once, in order, the first ones soon", async () => {
     const { options, enqueued } = watched(1_234);
     expect(await produce(options)).toBe(1_234);
@@ -191,8 +205,8 @@ describe("The producer", () => {
 });
 
 describe("The window", () => {
-  it("has 2,000 rows, or ten rounds of the workers when that is more", () => {
-    expect([1, 200, 201, 1_000].map(defaultWindow)).toEqual([2_000, 2_000, 2_010, 10_000]);
+  it("has 2,000 rows, or two rounds of the workers when that is more", () => {
+    expect([1, 200, 201, 1_000].map(defaultWindow)).toEqual([2_000, 2_000, 2_000, 2_000]);
   });
 
   it("lets one who waits go when it is closed", async () => {
