@@ -7,8 +7,12 @@
  *
  * Needs redis-server. Pin-able systems run clients on the first core, Redis and model server on the second.
  */
+import { mkdirSync } from "node:fs";
 import { cpus } from "node:os";
+import { join } from "node:path";
+import { Redis } from "ioredis";
 import type { Measurement } from "./measure.js";
+import { secondsByStage } from "./profile.js";
 import { median, Stand } from "./stand.js";
 
 const isQuick = process.argv.includes("--quick");
@@ -20,6 +24,11 @@ const EMBEDDED_ROWS = isQuick ? 2_000 : 5_000;
 interface Contestant {
   readonly name: string;
   readonly measure: () => Promise<Measurement>;
+}
+
+interface Round extends Measurement {
+  /** Most memory that Redis used; NaN: it had no part. */
+  readonly redisPeakMb: number;
 }
 
 interface Setting {
@@ -43,6 +52,7 @@ try {
   );
   process.stdout.write(`${ROWS.toLocaleString("en")} rows, median of ${ROUNDS}\n`);
   for (const setting of SETTINGS) await compare(setting, redis);
+  await profile(redis);
 } finally {
   await stand.close();
 }
@@ -83,20 +93,51 @@ async function compare(setting: Setting, redis: string): Promise<void> {
     withWorkers(1),
     withWorkers(2),
   ];
-  const rounds = new Map<string, Measurement[]>();
+  const rounds = new Map<string, Round[]>();
+  const probe = new Redis(redis);
   for (let round = 0; round < ROUNDS; round++) {
     for (const { name, measure } of contestants) {
-      const measurement = await measure();
+      await probe.config("RESETSTAT");
+      const measured = await measure();
+      const peak = Number(/used_memory_peak:(\d+)/.exec(await probe.info("memory"))?.[1]) / 1e6;
+      const measurement = { ...measured, redisPeakMb: name.includes("Redis") ? peak : Number.NaN };
       process.stderr.write(
         `${setting.title}, round ${round + 1}: ${name}: ${measurement.rowsPerSecond.toFixed(0)} rows/s\n`,
       );
       rounds.set(name, [...(rounds.get(name) ?? []), measurement]);
     }
   }
+  probe.disconnect();
   print(setting, rounds);
 }
 
-function print(setting: Setting, rounds: ReadonlyMap<string, readonly Measurement[]>): void {
+/** One more run with the profiler on: where the CPU of a row goes. */
+async function profile(redis: string): Promise<void> {
+  const url = await stand.modelServer(0);
+  const folder = join(stand.folder, "profile");
+  mkdirSync(folder);
+  await stand.contestant(
+    "./promptmill-run.ts",
+    [stand.folder, url, ROWS, 200, redis],
+    ["--cpu-prof", "--cpu-prof-interval", "500", "--cpu-prof-dir", folder],
+  );
+  const stages = secondsByStage(folder);
+  const whole = stages.reduce((sum, [, seconds]) => sum + seconds, 0);
+  const lines = [
+    "",
+    "### Where the CPU goes: Redis, one process, answers at once (with the profiler on)",
+    "",
+    "| stage | CPU s per 1,000 rows | share |",
+    "|---|---|---|",
+    ...stages.map(
+      ([stage, seconds]) =>
+        `| ${stage} | ${((seconds / ROWS) * 1000).toFixed(3)} | ${((seconds / whole) * 100).toFixed(0)} % |`,
+    ),
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+function print(setting: Setting, rounds: ReadonlyMap<string, readonly Round[]>): void {
   const rate = (name: string): number => median((rounds.get(name) ?? []).map((one) => one.rowsPerSecond));
   const sdk = rate("bare loop, openai SDK");
   const undici = rate("bare loop, undici");
@@ -104,13 +145,13 @@ function print(setting: Setting, rounds: ReadonlyMap<string, readonly Measuremen
     "",
     `### ${setting.title}`,
     "",
-    "| | rows/s | ÷ SDK loop | ÷ undici loop | CPU s per 1,000 rows | peak MB |",
-    "|---|---|---|---|---|---|",
+    "| | rows/s | ÷ SDK loop | ÷ undici loop | CPU s per 1,000 rows | peak MB | Redis peak MB |",
+    "|---|---|---|---|---|---|---|",
   ];
   for (const [name, measurements] of rounds) {
-    const of = (pick: (one: Measurement) => number): number => median(measurements.map(pick));
+    const of = (pick: (one: Round) => number): number => median(measurements.map(pick));
     lines.push(
-      `| ${name} | ${of((one) => one.rowsPerSecond).toFixed(0)} | ${(rate(name) / sdk).toFixed(2)} | ${(rate(name) / undici).toFixed(2)} | ${of((one) => one.cpuSecondsPer1000).toFixed(3)} | ${of((one) => one.peakMb).toFixed(0)} |`,
+      `| ${name} | ${of((one) => one.rowsPerSecond).toFixed(0)} | ${(rate(name) / sdk).toFixed(2)} | ${(rate(name) / undici).toFixed(2)} | ${of((one) => one.cpuSecondsPer1000).toFixed(3)} | ${of((one) => one.peakMb).toFixed(0)} | ${Number.isNaN(of((one) => one.redisPeakMb)) ? "" : of((one) => one.redisPeakMb).toFixed(0)} |`,
     );
   }
   process.stdout.write(`${lines.join("\n")}\n`);

@@ -96,9 +96,14 @@ export class Stand {
     return child;
   }
 
-  /** Runs a contestant to its end and reads its measurement. */
-  async contestant(script: string, args: readonly (string | number)[]): Promise<Measurement> {
+  /** Runs a contestant to its end and reads its measurement. `flags` are Node's. */
+  async contestant(
+    script: string,
+    args: readonly (string | number)[],
+    flags: readonly string[] = [],
+  ): Promise<Measurement> {
     const child = this.#spawn(CLIENT_CORE, process.execPath, [
+      ...flags,
       "--import",
       "tsx",
       here(script),

@@ -9,7 +9,7 @@ import type { Problem } from "./config/problems.js";
 import type { PresetDefinitions } from "./job/presets.js";
 import type { Protocol } from "./types.js";
 
-export type { Environment } from "./config/environment.js";
+export { processEnvironment, type Environment } from "./config/environment.js";
 
 const FILE_NAME = "promptmill.config.yaml";
 const BUILT_IN_PROVIDERS = ["model-studio", "openai-compatible", "simulator"] as const;
@@ -87,11 +87,6 @@ export async function loadConfig({ path, cwd, env }: LoadConfigOptions): Promise
 /** Providers that a job can name: the built-in ones, then those of the configuration file. */
 export function providerNames(config: Config): readonly string[] {
   return [...new Set([...BUILT_IN_PROVIDERS, ...Object.keys(config.providers)])];
-}
-
-/** The only place where this program reads the environment of its process. */
-export function processEnvironment(): Environment {
-  return hidden({ ...process.env });
 }
 
 function addressProblems(providers: Readonly<Record<string, object>>): Problem[] {

@@ -1,4 +1,4 @@
-import { processEnvironment } from "../config.js";
+import { processEnvironment } from "../config/environment.js";
 
 /** A command of ours as messages name it. */
 const COMMAND = /(?<!npx )\bpromptmill (?=[a-z])/g;

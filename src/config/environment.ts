@@ -38,3 +38,8 @@ export function hidden(environment: Record<string, string | undefined>): Environ
 function withoutUndefined(environment: Environment): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== undefined));
 }
+
+/** The only place where this program reads the environment of its process. */
+export function processEnvironment(): Environment {
+  return hidden({ ...process.env });
+}

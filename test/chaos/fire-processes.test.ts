@@ -105,7 +105,8 @@ describe("processes killed", () => {
       const heir = fleet.worker(8);
       await endsWell(coordinator);
       const found = await expectNothingLost(fleet, { inFlight: 4 });
-      expect(found.repeated).toBe(fleet.simulator.calls().dropped);
+      // And one whose answer was on its way when its worker stopped waiting.
+      expect(found.repeated).toBeGreaterThanOrEqual(fleet.simulator.calls().dropped);
       await stopWorkers(heir);
     },
   );

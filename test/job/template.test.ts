@@ -80,8 +80,8 @@ describe("a template", () => {
     const attempted = (source: string, values: Record<string, unknown>): string => {
       try {
         return parseTemplate(source).render(values);
-      } catch (error) {
-        return `${(error as Error).message.slice(0, 30)}`;
+      } catch {
+        return "refused"; // in words that quote the template, so that they differ
       }
     };
     const value = fc.oneof(fc.string(), fc.constantFrom<unknown>(null, 1.5, ["x"], { b: "y" }));
