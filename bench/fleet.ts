@@ -104,7 +104,7 @@ try {
 async function untilConnected(redis: Redis, count: number): Promise<void> {
   for (;;) {
     const clients = String(await redis.client("LIST"));
-    if (clients.split("\n").filter((line) => line.includes("promptmill")).length >= count) return;
+    if (clients.split("\n").filter((line) => line.includes(" name=worker-")).length >= count) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
 }
