@@ -32,8 +32,8 @@ export interface ModelServer {
   close(): Promise<void>;
 }
 
-/** Median of a real model's answer time, so that a simulated run looks like one. */
-const SIMULATED_LATENCY = { kind: "log-normal", medianMs: 300, sigma: 0.4 } as const;
+/** As of a quick model, so that a simulated run looks like a run and is soon over. */
+const SIMULATED_LATENCY = { kind: "log-normal", medianMs: 120, sigma: 0.4 } as const;
 
 /**
  * Settles where calls go, and starts the simulator in this process when `simulate` says so. The key is
