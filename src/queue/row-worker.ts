@@ -103,7 +103,8 @@ export class RowWorker extends Worker<unknown, Result | null> {
     if (this.#running.has(token)) return this.#ahead.shift() ?? (await super.moveToActive(token, name));
     let job = this.#ahead.shift();
     // The loop fetches until its places are full before it begins the first job: it is sent on with what it has.
-    if (job === undefined && this.#occupied > this.#running.size) return NONE;
+    // Where each fetch takes the process's own time, calls would begin late between them.
+    if (this.#mayFetchAhead && job === undefined && this.#occupied > this.#running.size) return NONE;
     job ??= await this.#fetchMany(token, name);
     if (job !== undefined) this.#occupied++;
     return job;
