@@ -67,8 +67,12 @@ class AccountPacer implements Pacer {
         continue;
       }
       const isProbe = entry === "probe";
-      const estimate = pace.keeper.needsCost ? pace.tokens.estimate(request) : null;
-      const cost = estimate === null ? 0 : pace.tokens.expected(estimate, request);
+      let estimate: number | null = null;
+      const cost = (): number => {
+        if (!pace.keeper.needsCost) return 0;
+        estimate ??= pace.tokens.estimate(request);
+        return pace.tokens.expected(estimate, request);
+      };
       try {
         const start = await pace.keeper.acquire(cost, signal);
         if (isProbe || !this.#breaker.isOpen)

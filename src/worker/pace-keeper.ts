@@ -91,7 +91,7 @@ export class PaceKeeper {
     this.#timer.unref();
   }
 
-  /** Whether the next call needs to say what it will cost. */
+  /** Whether calls need to say what they will cost. */
   get needsCost(): boolean {
     return this.#options.tokensPerSecond > 0 || (this.#reply?.tokensPerSecond ?? 0) > 0;
   }
@@ -104,8 +104,11 @@ export class PaceKeeper {
     return { ...reply, coolDownMs: Math.max(0, reply.coolDownMs - age), waiting: this.#queue.length };
   }
 
-  /** Resolves when a call may start; `ended` must follow. `cost` in tokens. */
-  acquire(cost: number, signal: AbortSignal): Promise<Start> {
+  /**
+   * Resolves when a call may start; `ended` must follow. `cost` says in tokens what the call is likely to use;
+   * it is asked when a slot is reserved, since calls that wait may learn from those before them.
+   */
+  acquire(cost: () => number, signal: AbortSignal): Promise<Start> {
     if (signal.aborted) return Promise.reject(signal.reason as Error);
     if (
       this.#mode === "free" &&
@@ -117,17 +120,18 @@ export class PaceKeeper {
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         cost,
+        reserved: 0,
         due: null,
         go: () => {
           stopListening(signal, leaving);
-          resolve(this.#start(waiter.due === null ? 0 : cost));
+          resolve(this.#start(waiter.due === null ? 0 : waiter.reserved));
         },
       };
       const leaving = {
         abort: (reason: unknown): void => {
           stopListening(signal, leaving);
           this.#queue.remove(waiter);
-          if (waiter.due !== null) this.#settledTokens -= cost;
+          if (waiter.due !== null) this.#settledTokens -= waiter.reserved;
           reject(reason as Error);
         },
       };
@@ -279,7 +283,7 @@ export class PaceKeeper {
       settledTokens: this.#settledTokens,
       meanTokens: meanTokens(),
       throttled: this.#throttled,
-      wants: wanted.map(({ cost }) => cost),
+      wants: wanted.map((waiter) => (waiter.reserved = waiter.cost())),
     };
     this.#seen = new Map();
     this.#settledTokens = 0;

@@ -1,6 +1,9 @@
 /** A call that waits for its start. */
 export interface Waiter {
-  readonly cost: number;
+  /** Tokens that it is likely to use, as far as is known now. */
+  readonly cost: () => number;
+  /** Tokens that its slot was reserved for. */
+  reserved: number;
   /** When its slot begins; null: it has none. */
   due: number | null;
   readonly go: () => void;

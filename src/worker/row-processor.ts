@@ -24,10 +24,15 @@ export interface RowProcessorOptions {
   readonly attempts: number;
   readonly timeoutMs: number;
   /**
-   * So many rows of this run are called at once. Others wait with their jobs at hand, so that a call can
-   * begin the moment one ends; closing the slots hands them back.
+   * So many rows of this run are called, or answered and not yet settled, at once: no more can be called
+   * twice when the process is killed. Others wait with their jobs at hand; closing the slots hands them back.
    */
   readonly slots: CallSlots;
+  /**
+   * Puts a result on disk before its job ends, where the journal is at hand; false: it could not, so the
+   * queue must keep the result. Absent: the queue keeps every result until the coordinator has fetched it.
+   */
+  readonly settle?: (result: Result) => Promise<boolean>;
   /** At most so many calls at once to this endpoint, over all runs that share the limiter; absent: `slots` is all. */
   readonly limit?: ReturnType<typeof pLimit>;
   /** Aborts calls in flight; their rows go back to the queue. */
@@ -67,48 +72,81 @@ export function backoffOf(_attemptsMade: number, error: Error): number {
 /**
  * Makes one attempt for one row and says what becomes of it.
  *
- * An answered or finally failed row returns its result. A row to be tried again throws: RetryableAttempt
- * (counts as an attempt), DelayedError (throttled, does not count), WaitingError (handed back untouched).
- * What an attempt cost is written to the job before it is given back, so that it is known to whoever
- * settles the row later.
+ * An answered or finally failed row returns its result, or null when that is settled already. A row to be
+ * tried again throws: RetryableAttempt (counts as an attempt), DelayedError (throttled, does not count),
+ * WaitingError (handed back untouched). What an attempt cost is written to the job before it is given back,
+ * so that it is known to whoever settles the row later.
  */
 export function createRowProcessor(options: RowProcessorOptions): RowProcessor {
+  const { slots } = options;
   return async (job, token) => {
     let payload = parsePayload(job.data);
     if (payload === null) throw new UnrecoverableError("not a payload of this version");
     if (options.mayStart !== undefined && !(await options.mayStart(job, token))) throw new WaitingError();
     if (options.isBeingCalled?.(job.id ?? "") === true) return await postpone(job, token, payload);
 
-    const part = nextTranslationPart(payload);
-    const request = part?.request ?? payload.request;
     let funds = fundsFor(payload, job.attemptsStarted, options.attempts);
     if (funds === "short") [funds, payload] = moreFunds(payload, job.attemptsStarted - 1, options);
-    if (funds === "used_up") return failed(job, payload, startsUsedUp(payload), performance.now());
+    if (funds === "used_up") {
+      return await settled(job, failed(job, payload, startsUsedUp(payload), performance.now()), options);
+    }
     if (funds === "short") {
       await options.onRunError(budgetSpent());
       return await handBackUncalled(job, token, payload, null);
     }
-    let ended: EndedCall;
+    const turn = slots.take();
     try {
-      ended = await inSlot(request, options);
+      if (turn !== undefined) await turn;
     } catch (error) {
       return await handBackUncalled(job, token, payload, error);
     }
-    const { permit, startedAt, error, answer } = ended;
-    if (answer === null) {
-      if (error instanceof ProviderError)
-        return await afterFailure(error, permit, job, token, payload, startedAt, options);
-      permit.failed(null);
-      if (!ended.isCalled) return await handBackUncalled(job, token, payload, error);
-      if (!options.signal.aborted) throw error; // a bug of ours: the row is retried and the error reported
-      await job.moveToWait(token);
-      throw new WaitingError();
+    try {
+      return await settled(job, await attempt(job, token, payload, options), options);
+    } finally {
+      slots.giveBack();
     }
-    if (part !== null) return await afterPart(part, answer, job, token, payload, startedAt, options);
-    const unfit = structureError(request, answer, payload.priorUsages?.length ?? 0);
-    if (unfit === null) return succeeded(job, payload, answer, startedAt);
-    return await afterFailedAttempt(unfit, job, token, payload, startedAt, options, answer);
   };
+}
+
+/** The result, if the queue must keep it. */
+async function settled(
+  job: QueueJob,
+  result: Result,
+  { settle }: RowProcessorOptions,
+): Promise<Result | null> {
+  if (settle === undefined || !(await settle(result))) return result;
+  job.opts.removeOnComplete = true;
+  return null;
+}
+
+async function attempt(
+  job: QueueJob,
+  token: string,
+  payload: QueuePayload,
+  options: RowProcessorOptions,
+): Promise<Result> {
+  const part = nextTranslationPart(payload);
+  const request = part?.request ?? payload.request;
+  let ended: EndedCall;
+  try {
+    ended = await callModel(request, options);
+  } catch (error) {
+    return await handBackUncalled(job, token, payload, error);
+  }
+  const { permit, startedAt, error, answer } = ended;
+  if (answer === null) {
+    if (error instanceof ProviderError)
+      return await afterFailure(error, permit, job, token, payload, startedAt, options);
+    permit.failed(null);
+    if (!ended.isCalled) return await handBackUncalled(job, token, payload, error);
+    if (!options.signal.aborted) throw error; // a bug of ours: the row is retried and the error reported
+    await job.moveToWait(token);
+    throw new WaitingError();
+  }
+  if (part !== null) return await afterPart(part, answer, job, token, payload, startedAt, options);
+  const unfit = structureError(request, answer, payload.priorUsages?.length ?? 0);
+  if (unfit === null) return succeeded(job, payload, answer, startedAt);
+  return await afterFailedAttempt(unfit, job, token, payload, startedAt, options, answer);
 }
 
 interface EndedCall {
@@ -119,16 +157,6 @@ interface EndedCall {
   readonly error: unknown;
   /** false: nothing was sent. */
   readonly isCalled: boolean;
-}
-
-async function inSlot(request: ModelRequest, options: RowProcessorOptions): Promise<EndedCall> {
-  const turn = options.slots.take();
-  if (turn !== undefined) await turn;
-  try {
-    return await callModel(request, options);
-  } finally {
-    options.slots.giveBack();
-  }
 }
 
 /** Waits for the pace and calls the model. Rejects when the row's turn had not come before `leaving`. */

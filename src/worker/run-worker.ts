@@ -11,8 +11,8 @@ import { backoffOf, createRowProcessor } from "./row-processor.js";
 /** How long rows handed back at a stop may take to get there. */
 const HAND_BACK_MS = 5_000;
 /**
- * Rows at hand beyond those being called, as a part of these: enough for as long as a row that was answered
- * takes to reach the disk, leave the queue and make room for the next, at answers after half a second.
+ * Rows at hand beyond those being called, as a part of these: enough for as long as a row that is settled
+ * takes to leave the queue and make room for the next, at answers after half a second.
  * Other workers cannot have them, which matters to the last rows of a run, so it is no more.
  */
 const SPARE = 1 / 8;
@@ -36,10 +36,7 @@ export interface RunWorkerOptions {
   readonly limit?: ReturnType<typeof pLimit>;
   readonly lockMs?: number;
   readonly mayStart?: (jobId: string, token: string, isRestart: boolean) => Promise<boolean>;
-  /**
-   * Puts a result on disk before its job ends, where the journal is at hand; false: it could not, so the
-   * queue must keep the result. Absent: the queue keeps every result until the coordinator has fetched it.
-   */
+  /** As in the row processor. */
   readonly settle?: (result: Result) => Promise<boolean>;
   readonly onStray: (jobId: string, result: Result | null) => Promise<void>;
   readonly strayIsLocal: boolean;
@@ -76,6 +73,7 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
     attempts: options.attempts,
     timeoutMs: options.timeoutMs,
     slots,
+    ...(settle === undefined ? {} : { settle }),
     ...(options.limit === undefined ? {} : { limit: options.limit }),
     signal: aborter.signal,
     leaving: leaving.signal,
@@ -89,23 +87,15 @@ export function startRunWorker(queue: RunQueue, options: RunWorkerOptions): RunW
     ...(options.fundMore === undefined ? {} : { fundMore: options.fundMore }),
     ...(options.onAttemptFailed === undefined ? {} : { onAttemptFailed: options.onAttemptFailed }),
   });
-  const worker: RowWorker = queue.createWorker(
-    async (job, token) => {
-      const result = await processor(job, token);
-      if (settle === undefined || result === null || !(await settle(result))) return result;
-      job.opts.removeOnComplete = true;
-      return null;
-    },
-    {
-      id: options.id,
-      concurrency: options.isAlone ? placesFor(options.concurrency) : options.concurrency,
-      backoff: backoffOf,
-      onStray: options.onStray,
-      strayIsLocal: options.strayIsLocal,
-      onError: options.onError,
-      ...(options.lockMs === undefined ? {} : { lockMs: options.lockMs }),
-    },
-  );
+  const worker: RowWorker = queue.createWorker(processor, {
+    id: options.id,
+    concurrency: options.isAlone ? placesFor(options.concurrency) : options.concurrency,
+    backoff: backoffOf,
+    onStray: options.onStray,
+    strayIsLocal: options.strayIsLocal,
+    onError: options.onError,
+    ...(options.lockMs === undefined ? {} : { lockMs: options.lockMs }),
+  });
   worker.start();
   const pause = (): Promise<void> => {
     const reason = new Error("stopping");

@@ -29,8 +29,7 @@ describe("a run against a model server with limits", () => {
     const simulator = await simulatedModel({ limits: { ...limits, burst: true } });
     const summary = await runRows({ ...JOB, limits }, rowsOf(60), { simulator });
     expect(summary.rows).toEqual({ total: 60, succeeded: 60, failed: 0 });
-    // A machine in a hurry sends a few calls late and close together, which the rule against growth refuses.
-    expect(refused(simulator)).toBeLessThanOrEqual(3);
+    expect(refused(simulator)).toBeLessThanOrEqual(1);
   });
 
   it("shares the limit with another run of the same account and model", async () => {

@@ -40,7 +40,8 @@ describe("the calls of a process", () => {
   it("begin with some, and more with each answer or soon without one, up to the concurrency", async () => {
     const keeper = openKeeper(new MemoryPaceStore(), { concurrency: 150 });
     const started: Start[] = [];
-    for (let call = 0; call < 400; call++) void keeper.acquire(0, never).then((start) => started.push(start));
+    for (let call = 0; call < 400; call++)
+      void keeper.acquire(() => 0, never).then((start) => started.push(start));
     await until("some have started", () => started.length > 0);
     expect(started).toHaveLength(64);
     for (const start of started.slice(0, 10)) keeper.ended(start, 0);
@@ -58,7 +59,7 @@ describe("the calls of a process", () => {
     const order: number[] = [];
     await Promise.all(
       Array.from({ length: 60 }, async (_, index) => {
-        const start = await keeper.acquire(0, never);
+        const start = await keeper.acquire(() => 0, never);
         order.push(index);
         keeper.ended(start, 0);
       }),
@@ -66,12 +67,25 @@ describe("the calls of a process", () => {
     expect(order).toEqual(Array.from({ length: 60 }, (_, index) => index));
   });
 
+  it("take slots for what calls before them were found to cost", async () => {
+    const store = new ListeningStore();
+    const keeper = openKeeper(store, { tokensPerSecond: 1_000 });
+    let learned = 400;
+    const starts = Array.from({ length: 8 }, () => keeper.acquire(() => learned, never));
+    keeper.ended((await starts[0]) as Start, 20);
+    learned = 20;
+    await Promise.all(starts);
+    const costs = store.reports.flatMap(({ wants }) => wants);
+    expect(costs[0]).toBe(400);
+    expect(costs.at(-1)).toBe(20);
+  });
+
   it("leave their place, and the tokens reserved for it, when they are called back", async () => {
     const store = new ListeningStore();
     const keeper = openKeeper(store, { tokensPerSecond: 100 });
     const leaving = new AbortController();
-    keeper.ended(await keeper.acquire(10_000, never), 10_000);
-    const waiting = keeper.acquire(700, leaving.signal);
+    keeper.ended(await keeper.acquire(() => 10_000, never), 10_000);
+    const waiting = keeper.acquire(() => 700, leaving.signal);
     while (!store.reports.some(({ wants }) => wants.includes(700)))
       await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
@@ -92,13 +106,15 @@ describe("the calls of a process", () => {
       },
     };
     const keeper = openKeeper(store);
-    const first = await keeper.acquire(0, never);
+    const first = await keeper.acquire(() => 0, never);
     holds = true;
     keeper.refused(first, { cause: "requests", retryAfterMs: 0 });
     let isStarted = false;
-    void keeper.acquire(0, never).then(() => {
-      isStarted = true;
-    });
+    void keeper
+      .acquire(() => 0, never)
+      .then(() => {
+        isStarted = true;
+      });
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(isStarted).toBe(false);
     reach();
@@ -127,7 +143,7 @@ describe("the calls of a process", () => {
       onStoreError: (error) => errors.push(error),
     });
     afterTest(() => keeper.close());
-    keeper.refused(await keeper.acquire(0, never), { cause: "tokens", retryAfterMs: 0 });
+    keeper.refused(await keeper.acquire(() => 0, never), { cause: "tokens", retryAfterMs: 0 });
     while (!inner.reports.some(({ throttled }) => throttled?.cause === "tokens"))
       await new Promise((resolve) => setTimeout(resolve, 10));
     expect(errors).toHaveLength(1);

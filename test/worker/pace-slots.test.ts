@@ -21,7 +21,12 @@ describe("slots in time", () => {
   function reserve(dues: readonly number[]): { queue: SlotQueue; starts: number[] } {
     const queue = new SlotQueue(() => now);
     const starts: number[] = [];
-    const waiters = dues.map((): Waiter => ({ cost: 0, due: null, go: () => starts.push(now) }));
+    const waiters = dues.map((): Waiter => ({
+      cost: () => 0,
+      reserved: 0,
+      due: null,
+      go: () => starts.push(now),
+    }));
     for (const waiter of waiters) queue.add(waiter);
     queue.reserve(waiters, dues);
     return { queue, starts };
@@ -48,7 +53,8 @@ describe("slots in time", () => {
     const queue = new SlotQueue(() => now);
     const starts: string[] = [];
     const [first, second] = ["first", "second"].map((name): Waiter => ({
-      cost: 0,
+      cost: () => 0,
+      reserved: 0,
       due: null,
       go: () => starts.push(name),
     }));
