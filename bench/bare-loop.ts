@@ -1,14 +1,14 @@
 /**
  * What people write today: a p-limit loop that keeps everything in memory and loses it on a crash.
  *
- *     node --import tsx bench/bare-loop.ts "openai SDK"|fetch|undici <baseUrl> <rows> <concurrency>
+ *     node --import tsx bench/bare-loop.ts "openai SDK"|fetch|undici <baseUrl> <rows> <concurrency> [--cold]
  */
 import OpenAI from "openai";
 import pLimit from "p-limit";
 import { Pool } from "undici";
-import { measure, promptOf } from "./measure.js";
+import { measure, promptOf, WARM_UP_ROWS } from "./measure.js";
 
-const [client = "", baseUrl = "", rowsText = "", concurrencyText = ""] = process.argv.slice(2);
+const [client = "", baseUrl = "", rowsText = "", concurrencyText = "", ...flags] = process.argv.slice(2);
 const rows = Number(rowsText);
 const concurrency = Number(concurrencyText);
 
@@ -54,10 +54,9 @@ function callerOf(name: string): (row: number) => Promise<Completion> {
   };
 }
 
-const call = callerOf(client);
-
 /** Calls every row, at most `concurrency` at once, and keeps the answers in memory. */
 async function loop(count: number): Promise<void> {
+  const call = callerOf(client);
   const limit = pLimit(concurrency);
   const answers: (string | null)[] = [];
   let tokens = 0;
@@ -73,9 +72,5 @@ async function loop(count: number): Promise<void> {
   if (answers.length !== count || tokens === 0) throw new Error("not every row was answered");
 }
 
-await measure(
-  rows,
-  () => loop(rows),
-  () => loop(Math.min(rows, concurrency)),
-);
+await measure(rows, () => loop(rows), flags.includes("--cold") ? undefined : () => loop(WARM_UP_ROWS));
 process.exit(0);

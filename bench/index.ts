@@ -36,12 +36,28 @@ interface Setting {
   readonly delayMs: number;
   readonly concurrency: number;
   readonly hasEmbedded: boolean;
+  /** Also without a warm-up: a process's first rows, as a run from the command line has them. */
+  readonly hasCold: boolean;
 }
 
 const SETTINGS: readonly Setting[] = [
-  { title: "Answers at once, concurrency 200", delayMs: 0, concurrency: 200, hasEmbedded: true },
-  { title: "Answers after 500 ms, concurrency 1,000", delayMs: 500, concurrency: 1_000, hasEmbedded: false },
+  {
+    title: "Answers at once, concurrency 200",
+    delayMs: 0,
+    concurrency: 200,
+    hasEmbedded: true,
+    hasCold: true,
+  },
+  {
+    title: "Answers after 500 ms, concurrency 1,000",
+    delayMs: 500,
+    concurrency: 1_000,
+    hasEmbedded: false,
+    hasCold: false,
+  },
 ];
+
+const FROM_COLD = ", from cold";
 
 const stand = new Stand();
 try {
@@ -58,16 +74,18 @@ try {
 }
 
 async function compare(setting: Setting, redis: string): Promise<void> {
-  const { delayMs, concurrency, hasEmbedded } = setting;
+  const { delayMs, concurrency, hasEmbedded, hasCold } = setting;
   const url = await stand.modelServer(delayMs);
-  const bare = (client: string): Contestant => ({
+  const bare = (client: string, ...flags: string[]): Contestant => ({
     name: `bare loop, ${client}`,
-    measure: () => stand.contestant("./bare-loop.ts", [client, url, ROWS, concurrency]),
+    measure: () => stand.contestant("./bare-loop.ts", [client, url, ROWS, concurrency, ...flags]),
   });
-  const promptmill = (name: string, rows: number, queue: string): Contestant => ({
+  const promptmill = (name: string, rows: number, queue: string, ...flags: string[]): Contestant => ({
     name: `promptmill, ${name}`,
-    measure: () => stand.contestant("./promptmill-run.ts", [stand.folder, url, rows, concurrency, queue]),
+    measure: () =>
+      stand.contestant("./promptmill-run.ts", [stand.folder, url, rows, concurrency, queue, ...flags]),
   });
+  const cold = ({ name, measure }: Contestant): Contestant => ({ name: `${name}${FROM_COLD}`, measure });
   const withWorkers = (count: number): Contestant => ({
     name: `promptmill, Redis, ${count} worker process${count === 1 ? "" : "es"}`,
     measure: async () => {
@@ -92,6 +110,13 @@ async function compare(setting: Setting, redis: string): Promise<void> {
     ...(hasEmbedded ? [promptmill("embedded queue", EMBEDDED_ROWS, "embedded")] : []),
     withWorkers(1),
     withWorkers(2),
+    ...(hasCold
+      ? [
+          cold(bare("openai SDK", "--cold")),
+          cold(bare("undici", "--cold")),
+          cold(promptmill("Redis, one process", ROWS, redis, "--cold")),
+        ]
+      : []),
   ];
   const rounds = new Map<string, Round[]>();
   const probe = new Redis(redis);
@@ -138,9 +163,14 @@ async function profile(redis: string): Promise<void> {
 }
 
 function print(setting: Setting, rounds: ReadonlyMap<string, readonly Round[]>): void {
-  const rate = (name: string): number => median((rounds.get(name) ?? []).map((one) => one.rowsPerSecond));
-  const sdk = rate("bare loop, openai SDK");
-  const undici = rate("bare loop, undici");
+  // Of the same round, since a machine that others use is not as fast in each.
+  const ratio = (name: string, loop: string): string => {
+    const reference = rounds.get(name.endsWith(FROM_COLD) ? `${loop}${FROM_COLD}` : loop);
+    const ratios = rounds
+      .get(name)
+      ?.map(({ rowsPerSecond }, round) => rowsPerSecond / (reference?.[round]?.rowsPerSecond ?? Number.NaN));
+    return median(ratios ?? []).toFixed(2);
+  };
   const lines = [
     "",
     `### ${setting.title}`,
@@ -151,7 +181,7 @@ function print(setting: Setting, rounds: ReadonlyMap<string, readonly Round[]>):
   for (const [name, measurements] of rounds) {
     const of = (pick: (one: Round) => number): number => median(measurements.map(pick));
     lines.push(
-      `| ${name} | ${of((one) => one.rowsPerSecond).toFixed(0)} | ${(rate(name) / sdk).toFixed(2)} | ${(rate(name) / undici).toFixed(2)} | ${of((one) => one.cpuSecondsPer1000).toFixed(3)} | ${of((one) => one.peakMb).toFixed(0)} | ${Number.isNaN(of((one) => one.redisPeakMb)) ? "" : of((one) => one.redisPeakMb).toFixed(0)} |`,
+      `| ${name} | ${of((one) => one.rowsPerSecond).toFixed(0)} | ${ratio(name, "bare loop, openai SDK")} | ${ratio(name, "bare loop, undici")} | ${of((one) => one.cpuSecondsPer1000).toFixed(3)} | ${of((one) => one.peakMb).toFixed(0)} | ${Number.isNaN(of((one) => one.redisPeakMb)) ? "" : of((one) => one.redisPeakMb).toFixed(0)} |`,
     );
   }
   process.stdout.write(`${lines.join("\n")}\n`);

@@ -14,9 +14,12 @@ export function promptOf(row: number): string {
 }
 
 /**
- * Times the work and prints a Measurement. `warmUp` runs before and is not counted: loading code and the
- * first compilation are alike for everybody and not what is compared.
+ * Rows that each contestant does before it is timed, with clients and connections of their own. It takes so many
+ * until the engine has compiled what a row needs; what that costs is shown by the contestants from cold.
  */
+export const WARM_UP_ROWS = 2_000;
+
+/** Times the work and prints a Measurement. `warmUp` runs before and is not counted. */
 export async function measure(
   rows: number,
   work: () => Promise<void>,

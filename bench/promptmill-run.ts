@@ -1,13 +1,13 @@
 /**
  * One promptmill run, whole: input read and checked, rows queued, called, journaled, result files written.
  *
- *     node --import tsx bench/promptmill-run.ts <folder with input.csv> <baseUrl> <rows> <concurrency> <queue url|embedded> [--no-worker]
+ *     node --import tsx bench/promptmill-run.ts <folder with input.csv> <baseUrl> <rows> <concurrency> <queue url|embedded> [--no-worker] [--cold]
  */
 import { join } from "node:path";
 import { run } from "promptmill";
-import { measure } from "./measure.js";
+import { measure, WARM_UP_ROWS } from "./measure.js";
 
-const [folder = "", baseUrl = "", rowsText = "", concurrencyText = "", queue = "embedded", mode] =
+const [folder = "", baseUrl = "", rowsText = "", concurrencyText = "", queue = "embedded", ...flags] =
   process.argv.slice(2);
 const rows = Number(rowsText);
 const concurrency = Number(concurrencyText);
@@ -17,7 +17,7 @@ async function runRows(limit: number, input: string): Promise<void> {
     cwd: folder,
     ...(queue === "embedded" ? {} : { queue }),
     env: { ...process.env, OPENAI_BASE_URL: baseUrl },
-    worker: mode !== "--no-worker",
+    worker: !flags.includes("--no-worker"),
     limit,
     job: {
       name: "bench",
@@ -37,6 +37,6 @@ async function runRows(limit: number, input: string): Promise<void> {
 await measure(
   rows,
   () => runRows(rows, "input.csv"),
-  () => runRows(Math.min(rows, 200), "warm-up.csv"),
+  flags.includes("--cold") ? undefined : () => runRows(WARM_UP_ROWS, "warm-up.csv"),
 );
 process.exit(0);

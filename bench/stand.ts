@@ -6,7 +6,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
-import { promptOf, type Measurement } from "./measure.js";
+import { promptOf, WARM_UP_ROWS, type Measurement } from "./measure.js";
 
 const here = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
@@ -70,11 +70,11 @@ export class Stand {
     return url;
   }
 
-  /** An input of so many rows of about 1 KB, and a small one for warming up. */
+  /** An input of so many rows of about 1 KB, and one for warming up. */
   input(rows: number): void {
     for (const [name, count] of [
       ["input.csv", rows],
-      ["warm-up.csv", 200],
+      ["warm-up.csv", WARM_UP_ROWS],
     ] as const) {
       const lines = ["id,text"];
       for (let row = 0; row < count; row++) lines.push(`r${row},${promptOf(row)}`);

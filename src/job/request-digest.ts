@@ -1,7 +1,9 @@
 import { hash } from "node:crypto";
 import type { Message, ModelRequest, Protocol } from "../types.js";
 
-const SHORT_BYTES = 16;
+/** Of 16 bytes in base64url. */
+const SHORT_CHARACTERS = 22;
+const BASE64URL = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /** Who answers a request: the same model name elsewhere is another model. `simulator` answers for itself only. */
 export interface AnsweredBy {
@@ -22,8 +24,10 @@ export function requestDigest(request: ModelRequest, answeredBy: AnsweredBy): st
 
 /** The first 16 bytes of `requestDigest` in base64url, 22 characters: what payloads and journal lines carry. */
 export function shortRequestDigest(request: ModelRequest, answeredBy: AnsweredBy): string {
-  const digest = hash("sha256", digested(request, answeredBy), "buffer");
-  return digest.toString("base64url", 0, SHORT_BYTES);
+  // As text at once: a Buffer for each row is dearer than the hash. Of the last character two bits are ours.
+  const digest = hash("sha256", digested(request, answeredBy), "base64url");
+  const last = BASE64URL.indexOf(digest.charAt(SHORT_CHARACTERS - 1)) & 0b11_0000;
+  return digest.slice(0, SHORT_CHARACTERS - 1) + BASE64URL.charAt(last);
 }
 
 function digested(request: ModelRequest, answeredBy: AnsweredBy): string {

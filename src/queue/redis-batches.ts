@@ -1,8 +1,5 @@
 import { createRedisBackend, raw2NextJobData, type JobsOptions, type RedisQueueBackend } from "bullmq";
 
-/** Calls that one command carries at most: a few milliseconds of the server's time. */
-const MAX_CALLS = 200;
-
 type Argument = string | number | boolean | Buffer | undefined;
 /** Keys, then arguments, as BullMQ hands them to a script of its own. */
 type Arguments = readonly Argument[];
@@ -14,23 +11,34 @@ interface Batchable {
   readonly fits: (args: Arguments) => boolean;
   /** A call that found nothing answers for those behind it. */
   readonly endsEmpty: boolean;
+  /** Calls that one command carries at most. */
+  readonly most: number;
 }
+
+/** A few milliseconds of the server's time. */
+const MANY = 200;
+/**
+ * Of calls whose replies are waited for by all that runs: the server works on the next command while the reply to
+ * the one before is taken up here. With all of a turn in one, both would wait for each other.
+ */
+const SOME = 32;
 
 const JOB_KEY = 11;
 const FINISHED_KEYS = 14;
 
-/** BullMQ's scripts by name, with the order of arguments that its release in package-lock.json has. */
+/** BullMQ's scripts by name, with the order of arguments of the release that package.json names. */
 const BATCHABLE: Readonly<Record<string, Batchable>> = {
   // id, timestamp, property, value, target, fetch next, prefix, options, fields
   moveToFinished: {
     own: [JOB_KEY, ...[0, 1, 3, 5, 7].map((position) => FINISHED_KEYS + position)],
     fits: (args) => args[FINISHED_KEYS + 4] === "completed" && args[FINISHED_KEYS + 8] === undefined,
     endsEmpty: false,
+    most: SOME,
   },
   // prefix, timestamp, options
-  moveToActive: { own: [12, 13], fits: () => true, endsEmpty: true },
+  moveToActive: { own: [12, 13], fits: () => true, endsEmpty: true, most: MANY },
   // arguments, data, options
-  addStandardJob: { own: [9, 10, 11], fits: () => true, endsEmpty: false },
+  addStandardJob: { own: [9, 10, 11], fits: () => true, endsEmpty: false, most: MANY },
 };
 
 /**
@@ -107,8 +115,9 @@ class ScriptBatch {
       setImmediate(() => {
         const calls = this.#waiting;
         this.#waiting = [];
-        for (let from = 0; from < calls.length; from += MAX_CALLS) {
-          void this.#send(client, calls.slice(from, from + MAX_CALLS));
+        const { most } = this.#how;
+        for (let from = 0; from < calls.length; from += most) {
+          void this.#send(client, calls.slice(from, from + most));
         }
       });
     });

@@ -1,6 +1,7 @@
 import { open, type FileHandle } from "node:fs/promises";
 import { HaltError } from "../errors.js";
 import type { Result } from "../types.js";
+import { LineBuffer } from "./line-buffer.js";
 
 /** A journal line that is not a row's result: rows that were taken back for another try. */
 export interface RetryEvent {
@@ -41,6 +42,8 @@ export class Journal {
   readonly #onFailure: (error: HaltError) => void;
   #size: number;
   #pending: (Result | ExtraEvent)[] = [];
+  /** Of one flush after the other. */
+  readonly #text = new LineBuffer();
   #flushing: Promise<void> | null = null;
   #failure: HaltError | null = null;
 
@@ -102,18 +105,15 @@ export class Journal {
       const entries = this.#pending;
       this.#pending = [];
       const lines: DurableLine[] = [];
-      let text = "";
-      let offset = this.#size;
+      const text = this.#text;
+      text.clear();
       for (const entry of entries) {
-        const json = JSON.stringify(entry);
-        const length = Buffer.byteLength(json);
-        lines.push({ entry, offset, length });
-        text += `${json}\n`;
-        offset += length + 1;
+        const offset = this.#size + text.length;
+        lines.push({ entry, offset, length: text.add(JSON.stringify(entry)) });
       }
       try {
-        await this.#write(Buffer.from(text));
-        this.#size = offset;
+        await this.#write(text.bytes);
+        this.#size += text.length;
       } catch (error) {
         this.#failure = error as HaltError;
         this.#onFailure(this.#failure);

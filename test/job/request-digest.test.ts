@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { hasLocalImages, inlineLocalImages, requestDigest } from "../../src/job/index.js";
-import { canonicalJson } from "../../src/job/request-digest.js";
+import { canonicalJson, shortRequestDigest } from "../../src/job/request-digest.js";
 import type { ModelRequest } from "../../src/types.js";
 
 const request: ModelRequest = {
@@ -32,6 +32,16 @@ describe("the digest of a request", () => {
     ["region", request, { ...studio, region: "beijing" }],
   ] as [string, ModelRequest, typeof studio][])("changes with the %s", (_what, changed, answeredBy) => {
     expect(requestDigest(changed, answeredBy)).not.toBe(requestDigest(request, studio));
+  });
+
+  it("is shortened to its first 16 bytes", () => {
+    fc.assert(
+      fc.property(fc.string(), (content) => {
+        const asked: ModelRequest = { ...request, messages: [{ role: "user", content }] };
+        const bytes = Buffer.from(requestDigest(asked, studio), "hex").subarray(0, 16);
+        expect(shortRequestDigest(asked, studio)).toBe(bytes.toString("base64url"));
+      }),
+    );
   });
 
   it("is made of JSON that says the same as the value", () => {
