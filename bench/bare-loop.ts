@@ -72,5 +72,10 @@ async function loop(count: number): Promise<void> {
   if (answers.length !== count || tokens === 0) throw new Error("not every row was answered");
 }
 
-await measure(rows, () => loop(rows), flags.includes("--cold") ? undefined : () => loop(WARM_UP_ROWS));
+await measure(
+  rows,
+  baseUrl,
+  () => loop(rows),
+  flags.includes("--cold") ? undefined : () => loop(WARM_UP_ROWS),
+);
 process.exit(0);

@@ -15,6 +15,7 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
+import { serverLoad } from "./measure.js";
 import { Stand } from "./stand.js";
 
 const [processes = 16, delayMs = 2_000, inFlight = 4_000, rows = 40_000] = process.argv.slice(2).map(Number);
@@ -65,7 +66,7 @@ try {
   let calling = 0;
   const watching = setInterval(() => {
     coordinator = Math.max(coordinator, cpuOf([run.pid ?? 0]));
-    void inFlightAt(baseUrl).then((now) => {
+    void serverLoad(baseUrl).then(({ inFlight: now }) => {
       peakInFlight = Math.max(peakInFlight, now);
       if (now >= inFlight * 0.95) calling += 0.25;
     });
@@ -107,11 +108,6 @@ async function untilConnected(redis: Redis, count: number): Promise<void> {
     if (clients.split("\n").filter((line) => line.includes(" name=worker-")).length >= count) return;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-}
-
-async function inFlightAt(baseUrl: string): Promise<number> {
-  const response = await fetch(baseUrl);
-  return Number(await response.text());
 }
 
 async function redisCpu(redis: Redis): Promise<number> {

@@ -164,25 +164,35 @@ async function profile(redis: string): Promise<void> {
 
 function print(setting: Setting, rounds: ReadonlyMap<string, readonly Round[]>): void {
   // Of the same round, since a machine that others use is not as fast in each.
-  const ratio = (name: string, loop: string): string => {
-    const reference = rounds.get(name.endsWith(FROM_COLD) ? `${loop}${FROM_COLD}` : loop);
-    const ratios = rounds
-      .get(name)
-      ?.map(({ rowsPerSecond }, round) => rowsPerSecond / (reference?.[round]?.rowsPerSecond ?? Number.NaN));
+  const ratio = (name: string, loop: string, rate: "rowsPerSecond" | "callsPerSecond"): string => {
+    const loops = rounds.get(name.endsWith(FROM_COLD) ? `${loop}${FROM_COLD}` : loop);
+    const ratios = rounds.get(name)?.map((one, round) => one[rate] / (loops?.[round]?.[rate] ?? Number.NaN));
     return median(ratios ?? []).toFixed(2);
   };
+  const rates = (name: string, rate: "rowsPerSecond" | "callsPerSecond"): string[] => [
+    median((rounds.get(name) ?? []).map((one) => one[rate])).toFixed(0),
+    ratio(name, "bare loop, openai SDK", rate),
+    ratio(name, "bare loop, undici", rate),
+  ];
   const lines = [
     "",
     `### ${setting.title}`,
     "",
-    "| | rows/s | ÷ SDK loop | ÷ undici loop | CPU s per 1,000 rows | peak MB | Redis peak MB |",
-    "|---|---|---|---|---|---|---|",
+    "| | rows/s | ÷ SDK loop | ÷ undici loop | while calling, rows/s | ÷ SDK loop | ÷ undici loop | CPU s per 1,000 rows | peak MB | Redis peak MB |",
+    `|${"---|".repeat(10)}`,
   ];
   for (const [name, measurements] of rounds) {
     const of = (pick: (one: Round) => number): number => median(measurements.map(pick));
-    lines.push(
-      `| ${name} | ${of((one) => one.rowsPerSecond).toFixed(0)} | ${ratio(name, "bare loop, openai SDK")} | ${ratio(name, "bare loop, undici")} | ${of((one) => one.cpuSecondsPer1000).toFixed(3)} | ${of((one) => one.peakMb).toFixed(0)} | ${Number.isNaN(of((one) => one.redisPeakMb)) ? "" : of((one) => one.redisPeakMb).toFixed(0)} |`,
-    );
+    const redisMb = of((one) => one.redisPeakMb);
+    const cells = [
+      name,
+      ...rates(name, "rowsPerSecond"),
+      ...rates(name, "callsPerSecond"),
+      of((one) => one.cpuSecondsPer1000).toFixed(3),
+      of((one) => one.peakMb).toFixed(0),
+      Number.isNaN(redisMb) ? "" : redisMb.toFixed(0),
+    ];
+    lines.push(`| ${cells.join(" | ")} |`);
   }
   process.stdout.write(`${lines.join("\n")}\n`);
 }

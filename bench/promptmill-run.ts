@@ -36,6 +36,7 @@ async function runRows(limit: number, input: string): Promise<void> {
 
 await measure(
   rows,
+  baseUrl,
   () => runRows(rows, "input.csv"),
   flags.includes("--cold") ? undefined : () => runRows(WARM_UP_ROWS, "warm-up.csv"),
 );
