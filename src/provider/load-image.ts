@@ -1,7 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { imageSize } from "image-size";
 import { UsageError } from "../errors.js";
 
 /** Limits of an image sent as base64. Source: Model Studio visual understanding page, 2026. */
@@ -51,7 +50,7 @@ async function readChecked(file: string): Promise<{ readonly mime: string; reado
   const bytes = await readImage(file);
   const type = TYPES.find((each) => each.matches(bytes));
   if (type === undefined) throw refuse(file, "is no PNG, JPEG, GIF, WebP or BMP image", "unknown_image_type");
-  checkSides(file, bytes);
+  await checkSides(file, bytes);
   return { mime: type.mime, bytes };
 }
 
@@ -90,8 +89,8 @@ async function readImage(file: string): Promise<Buffer> {
   }
 }
 
-function checkSides(file: string, bytes: Buffer): void {
-  const { width, height } = sidesOf(file, bytes);
+async function checkSides(file: string, bytes: Buffer): Promise<void> {
+  const { width, height } = await sidesOf(file, bytes);
   if (Math.min(width, height) < SHORTEST_SIDE) {
     throw refuse(
       file,
@@ -108,7 +107,11 @@ function checkSides(file: string, bytes: Buffer): void {
   }
 }
 
-function sidesOf(file: string, bytes: Buffer): { readonly width: number; readonly height: number } {
+async function sidesOf(
+  file: string,
+  bytes: Buffer,
+): Promise<{ readonly width: number; readonly height: number }> {
+  const { imageSize } = await import("image-size");
   try {
     return imageSize(bytes);
   } catch (error) {

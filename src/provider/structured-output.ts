@@ -1,7 +1,7 @@
-import { Ajv } from "ajv";
-import { Ajv2019 } from "ajv/dist/2019.js";
-import { Ajv2020 } from "ajv/dist/2020.js";
-import type { ErrorObject, ValidateFunction } from "ajv";
+import { createRequire } from "node:module";
+import type * as ajv from "ajv";
+import type * as ajv2019 from "ajv/dist/2019.js";
+import type * as ajv2020 from "ajv/dist/2020.js";
 import { UsageError } from "../errors.js";
 import type { Parameters } from "../types.js";
 import { modelTraits } from "./models.js";
@@ -14,6 +14,8 @@ export type ValidateJson = (value: unknown) => string | null;
 export type StructuredAnswer = { readonly value: unknown } | { readonly problem: string };
 
 const SHOWN_PROBLEMS = 3;
+
+const require = createRequire(import.meta.url);
 
 /**
  * How to ask for output of a shape: `json_schema` where the model supports it, else `json_object` with
@@ -51,16 +53,10 @@ export function jsonInstruction(schema: JsonSchema): string {
  * Remote references are not fetched, `format` is not checked. UsageError when it is no schema.
  */
 export function compileSchema(schema: JsonSchema): ValidateJson {
-  let validate: ValidateFunction;
+  let validate: ajv.ValidateFunction;
   try {
-    const options = { allErrors: true, strict: false, validateFormats: false };
     const draft = typeof schema["$schema"] === "string" ? schema["$schema"] : "";
-    const ajv = draft.includes("2020-12")
-      ? new Ajv2020(options)
-      : draft.includes("2019-09")
-        ? new Ajv2019(options)
-        : new Ajv(options);
-    validate = ajv.compile(schema);
+    validate = validatorFor(draft).compile(schema);
   } catch (error) {
     throw new UsageError(
       `output.schema is no JSON Schema: ${error instanceof Error ? error.message : String(error)}`,
@@ -72,6 +68,21 @@ export function compileSchema(schema: JsonSchema): ValidateJson {
     );
   }
   return (value) => (validate(value) ? null : describe(validate.errors ?? []));
+}
+
+/** Loaded here: 100 files that only jobs with a schema need. */
+function validatorFor(draft: string): ajv.Ajv {
+  const options: ajv.Options = { allErrors: true, strict: false, validateFormats: false };
+  if (draft.includes("2020-12")) {
+    const { Ajv2020 } = require("ajv/dist/2020.js") as typeof ajv2020;
+    return new Ajv2020(options);
+  }
+  if (draft.includes("2019-09")) {
+    const { Ajv2019 } = require("ajv/dist/2019.js") as typeof ajv2019;
+    return new Ajv2019(options);
+  }
+  const { Ajv } = require("ajv") as typeof ajv;
+  return new Ajv(options);
 }
 
 /**
@@ -108,7 +119,7 @@ function fenced(text: string): string | null {
   return text.slice(from, close === -1 ? undefined : close);
 }
 
-function describe(errors: readonly ErrorObject[]): string {
+function describe(errors: readonly ajv.ErrorObject[]): string {
   const shown = errors.slice(0, SHOWN_PROBLEMS).map((error) => {
     const place = error.instancePath === "" ? "the value" : error.instancePath;
     return `${place} ${error.message ?? "is not allowed"}${detail(error)}`;
@@ -117,7 +128,7 @@ function describe(errors: readonly ErrorObject[]): string {
   return shown.join("; ") + (more > 0 ? `; and ${more} more` : "");
 }
 
-function detail(error: ErrorObject): string {
+function detail(error: ajv.ErrorObject): string {
   const parameters = error.params as Readonly<Record<string, unknown>>;
   if (error.keyword === "enum") return ` (${JSON.stringify(parameters["allowedValues"])})`;
   if (error.keyword === "additionalProperties") return ` (${String(parameters["additionalProperty"])})`;
