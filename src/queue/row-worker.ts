@@ -52,6 +52,7 @@ export class RowWorker extends Worker<unknown, Result | null> {
   /** Places of BullMQ's loop that have a job, running or not yet. */
   #occupied = 0;
   #fetched = 0;
+  #isFetching = false;
   /** Started jobs, under tokens of their own, that BullMQ's loop has not taken yet. */
   #ahead: QueueJob<unknown, Result | null>[] = [];
 
@@ -112,19 +113,33 @@ export class RowWorker extends Worker<unknown, Result | null> {
 
   /** Returns the first job and keeps the others for BullMQ's loop, which comes back for them at once. */
   async #fetchMany(token: string, name?: string): Promise<QueueJob<unknown, Result | null>> {
-    const first = super.moveToActive(token, name);
     const places = this.#mayFetchAhead ? Math.min(this.concurrency - this.#occupied, MAX_FETCHED) : 1;
-    if (places <= 1) return await first;
+    if (places <= 1) return await super.moveToActive(token, name);
+    this.#isFetching = true;
+    const first = super.moveToActive(token, name);
     const others = await Promise.allSettled([
       first,
       ...Array.from({ length: places - 1 }, () => this.#fetch(`${this.id}:ahead-${this.#fetched++}`, name)),
     ]);
+    this.#isFetching = false;
     for (const other of others.slice(1)) {
       if (other.status === "rejected") this.emit("error", other.reason as Error);
       else if (other.value !== undefined) this.#ahead.push(other.value);
     }
     if (this.isPaused() || this.closing) await this.#handBackAhead();
     return await first;
+  }
+
+  /**
+   * A queue that is found empty makes BullMQ's loop wait for the next job to be added, for seconds. It must not
+   * while there are jobs ahead, which left nothing for a row that completed meanwhile.
+   */
+  protected override nextJobFromJobData(
+    ...[jobData, jobId, token = ""]: Parameters<Worker<unknown, Result | null>["nextJobFromJobData"]>
+  ): Promise<QueueJob<unknown, Result | null>> {
+    const hasAhead = this.#isFetching || this.#ahead.length > 0;
+    if (!jobData && hasAhead && this.#running.has(token)) return Promise.resolve(NONE);
+    return super.nextJobFromJobData(jobData, jobId, token);
   }
 
   async #fetch(token: string, name?: string): Promise<QueueJob<unknown, Result | null> | undefined> {

@@ -1,4 +1,4 @@
-import { WaitingError } from "bullmq";
+import { WaitingError, type RedisQueueBackend as QueueBackend } from "bullmq";
 import { describe, expect, it } from "vitest";
 import type { RedisQueueServer } from "../../src/queue/redis-queue.js";
 import { afterFile } from "../support/after-test.js";
@@ -115,5 +115,39 @@ describe("Many calls in one command to Redis", () => {
     await worker.close();
     expect(most).toBeLessThanOrEqual(70);
     expect(most).toBeGreaterThan(35);
+  });
+
+  it("begins what it fetched along though a row that completes meanwhile finds nothing", async () => {
+    const gate = deferred();
+    const started: number[] = [];
+    const worker = test.work(
+      async (job) => {
+        started.push(rowOf(job));
+        if (rowOf(job) < 2) await gate.reached;
+        return resultOf(rowOf(job));
+      },
+      { concurrency: 20 },
+    );
+    const { backend } = worker as unknown as { backend: QueueBackend };
+    await test.enqueue([0, 1]);
+    await until("two are running", () => started.length === 2);
+    const waitForJob = backend.waitForJob.bind(backend);
+    const startedWhenWaiting: number[] = [];
+    let isFetching = false;
+    backend.waitForJob = (timeout) => {
+      if (isFetching) startedWhenWaiting.push(started.length);
+      return waitForJob(timeout);
+    };
+    const moveToActive = backend.moveToActive.bind(backend);
+    backend.moveToActive = (...args) => {
+      // The two complete while the others are fetched: their commands follow at once, and their replies too.
+      isFetching = true;
+      gate.reach();
+      return moveToActive(...args);
+    };
+    await test.enqueue([2, 3, 4, 5, 6, 7, 8, 9]);
+    await test.finished(10);
+    await worker.close();
+    expect(startedWhenWaiting.filter((count) => count < 10)).toEqual([]);
   });
 });

@@ -91,8 +91,9 @@ describe("the calls of a process", () => {
     await new Promise((resolve) => setImmediate(resolve));
     leaving.abort(new Error("stopping"));
     await expect(waiting).rejects.toThrow("stopping");
-    while (!store.reports.some(({ settledTokens }) => settledTokens === -700))
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    await until("its tokens are given back", () =>
+      store.reports.some(({ settledTokens }) => settledTokens === -700),
+    );
   });
 
   it("stop at once when one is refused, before the store has answered", async () => {
@@ -144,8 +145,9 @@ describe("the calls of a process", () => {
     });
     afterTest(() => keeper.close());
     keeper.refused(await keeper.acquire(() => 0, never), { cause: "tokens", retryAfterMs: 0 });
-    while (!inner.reports.some(({ throttled }) => throttled?.cause === "tokens"))
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    await until("the store has heard of it", () =>
+      inner.reports.some(({ throttled }) => throttled?.cause === "tokens"),
+    );
     expect(errors).toHaveLength(1);
   });
 });

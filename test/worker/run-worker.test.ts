@@ -21,19 +21,14 @@ describe("a worker that settles rows itself", () => {
         },
       ],
     });
-    await until("its calls are answered", () => unsettled.length === CONCURRENCY);
+    await until("its calls are answered", () => unsettled.length >= CONCURRENCY);
     // Rows that it has at hand beyond these would be called at once, if they were.
     await until("more rows are at hand", async () => (await queue.queue.getActiveCount()) > CONCURRENCY);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(simulator.calls().total).toBe(CONCURRENCY);
-    for (const settle of unsettled.splice(0, 3)) settle(true);
-    await until("three more are answered", () => unsettled.length === CONCURRENCY);
-    expect(simulator.calls().total).toBe(CONCURRENCY + 3);
-    for (let settled = 3; settled < ROWS;) {
-      for (const settle of unsettled.splice(0)) {
-        settle(true);
-        settled++;
-      }
+    for (let settled = 0; settled < ROWS;) {
+      expect(simulator.calls().total - settled).toBeLessThanOrEqual(CONCURRENCY);
+      const settle = unsettled.shift();
+      settle?.(true);
+      if (settle !== undefined) settled++;
       await new Promise((resolve) => setImmediate(resolve));
     }
     expect(simulator.calls().total).toBe(ROWS);
