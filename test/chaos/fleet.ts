@@ -33,6 +33,25 @@ export async function callsUnderWay(fleet: Fleet, atLeast: number): Promise<void
   );
 }
 
+/**
+ * Waits until so many calls are under way, and the last answer was a third of a second ago: with answers that all
+ * take a second, none is on its way.
+ */
+export async function callsHalfWay(fleet: Fleet, atLeast: number): Promise<void> {
+  const { answered: before } = fleet.simulator.calls();
+  let last = before;
+  let lastAt = 0;
+  await until(
+    `${atLeast} calls are half way`,
+    () => {
+      const { answered, inFlight } = fleet.simulator.calls();
+      if (answered !== last) [last, lastAt] = [answered, performance.now()];
+      return last > before && inFlight >= atLeast && performance.now() - lastAt > 333;
+    },
+    PATIENCE_MS,
+  );
+}
+
 export async function kill(running: Running): Promise<void> {
   running.process.kill("SIGKILL");
   await running.ended;
