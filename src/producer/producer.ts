@@ -3,9 +3,9 @@ import type { QueuePayload } from "../queue/payload.js";
 import type { RowError } from "../types.js";
 import type { Window } from "./window.js";
 
-/** Jobs per addBulk; larger ones are not faster. */
+/** Rows handed to the queue at once; larger batches are not faster. */
 const BATCH_ROWS = 200;
-/** Bytes of payload per addBulk, so that a few huge rows do not become one huge command. */
+/** Characters of payload in a batch, so that a few huge rows do not become one huge command. */
 const BATCH_CHARACTERS = 4_000_000;
 const RETRY_ENQUEUE_MS = 1_000;
 /** Rows of the first batches: what is busy making a large one starts no call meanwhile. */

@@ -68,7 +68,10 @@ export class Window {
   }
 }
 
-/** Rows in the queue when nothing else is said: what is called, and as many behind; filling it takes time from the first calls. */
+/**
+ * Rows in the queue when nothing else is said: what is called, and as many behind; filling it takes time from the
+ * first calls.
+ */
 export function defaultWindow(concurrency: number): number {
   return Math.max(2_000, 2 * concurrency);
 }

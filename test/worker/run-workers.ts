@@ -1,30 +1,16 @@
 import { silentLog } from "../../src/log.js";
 import { createProvider, resolveEndpoint } from "../../src/provider/index.js";
-import { PAYLOAD_VERSION, type QueuePayload } from "../../src/queue/payload.js";
 import { openRedisQueueServer } from "../../src/queue/redis-queue.js";
 import type { RunQueue } from "../../src/queue/run-queue.js";
 import type { Simulator } from "../../src/simulator/index.js";
 import { createPacer } from "../../src/worker/pace-create.js";
 import { startRunWorker, type RunWorkerOptions } from "../../src/worker/run-worker.js";
+import { payloadOf } from "../queue/queues.js";
 import { afterTest } from "../support/after-test.js";
 import { redisUrl } from "../support/redis-url.js";
 import { freshId } from "../support/temp-folder.js";
 
 const ATTEMPTS = 3;
-
-function payload(rowIndex: number): QueuePayload {
-  return {
-    v: PAYLOAD_VERSION,
-    rowIndex,
-    customId: `row-${rowIndex}`,
-    preset: null,
-    request: {
-      model: "qwen-plus",
-      messages: [{ role: "user", content: `row ${rowIndex}` }],
-      parameters: {},
-    },
-  };
-}
 
 export interface WorkersOfTest {
   readonly rows: number;
@@ -39,7 +25,7 @@ export async function workersOn(
   const server = await openRedisQueueServer(redisUrl());
   const queue = server.openRunQueue(freshId("workers"));
   await queue.enqueue(
-    Array.from({ length: rows }, (_, row) => payload(row)),
+    Array.from({ length: rows }, (_, row) => payloadOf(row)),
     ATTEMPTS,
   );
   const endpoint = resolveEndpoint(
