@@ -9,7 +9,7 @@ import type { ModelRequest } from "../types.js";
 import { checkOutput } from "./answer-columns.js";
 import { LocalImageCheck } from "./local-images.js";
 import { requestMaker } from "./row-payload.js";
-import { RememberingBuilder, RowKeeper } from "./row-source.js";
+import { RowKeeper } from "./row-source.js";
 
 /** What is known once every row has been looked at and nothing has been called. */
 export interface PreparedInput {
@@ -37,7 +37,7 @@ export interface PrepareOptions {
  */
 export async function prepareInput(job: ResolvedJob, options: PrepareOptions): Promise<PreparedInput> {
   const keeper = new RowKeeper();
-  const builder = new RememberingBuilder(compileRequests(job), keeper);
+  const builder = compileRequests(job);
   const warnings = new Set<string>();
   const build = requestMaker(builder);
   const images = new LocalImageCheck();
@@ -83,7 +83,6 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
     signal: options.signal,
     ...(job.prompt === null ? { optionalId: "id" } : {}),
   });
-  builder.endReading();
   checkOutput(job, summary.columns);
   for (const warning of builder.warnings) warnings.add(warning);
   const rows = options.limit === null ? summary.rows : Math.min(summary.rows, options.limit);

@@ -1,12 +1,11 @@
 import { readRows, type InputDescription } from "../input/index.js";
 import type { InputRow } from "../input/row.js";
-import type { BuiltRequest, RequestBuilder } from "../job/index.js";
 import type { InputOptions } from "../job/resolved-job.js";
 
-/** Bytes of rows and requests that may be kept, roughly: what a small input has, little beside the process itself. */
+/** Bytes of rows that may be kept, roughly: what a small input has, little beside the process itself. */
 const MAX_BYTES = 32_000_000;
-/** What a row and its request take beside their text. */
-const ROW_BYTES = 500;
+/** What a row takes beside its text. */
+const ROW_BYTES = 200;
 /** A value of JSONL that is no text, roughly. */
 const VALUE_BYTES = 256;
 const BATCH_ROWS = 500;
@@ -34,7 +33,8 @@ export function rowsInMemory(rows: readonly InputRow[]): RowSource {
 
 /**
  * Keeps rows of an input while it is small, so that making requests and results of it need not parse it
- * again: for CSV, parsing is the dearest step of a fast run. A large input is not kept at all.
+ * again. A large input is not kept at all. Requests are not kept either: most are made anew for less than it costs the
+ * garbage collector to carry them along.
  */
 export class RowKeeper {
   #rows: InputRow[] | null = [];
@@ -54,48 +54,5 @@ export class RowKeeper {
   /** All rows, or null when there were too many to keep. */
   get rows(): readonly InputRow[] | null {
     return this.#rows;
-  }
-}
-
-/** A builder that makes each request of a small input once: while its rows are read, and for good. */
-export class RememberingBuilder implements RequestBuilder {
-  readonly #builder: RequestBuilder;
-  readonly #keeper: RowKeeper;
-  readonly #built = new Map<number, BuiltRequest>();
-  #isReading = true;
-
-  constructor(builder: RequestBuilder, keeper: RowKeeper) {
-    this.#builder = builder;
-    this.#keeper = keeper;
-  }
-
-  get variables(): readonly string[] {
-    return this.#builder.variables;
-  }
-
-  get warnings(): readonly string[] {
-    return this.#builder.warnings;
-  }
-
-  /** What was made while reading is handed out once more, and then forgotten. */
-  build(row: InputRow): BuiltRequest {
-    const known = this.#built.get(row.rowIndex);
-    if (known !== undefined) {
-      this.#built.delete(row.rowIndex);
-      return known;
-    }
-    const built = this.#builder.build(row);
-    if (this.#isReading) this.#remember(row.rowIndex, built);
-    return built;
-  }
-
-  /** The input has been read: from here on nothing more is kept. */
-  endReading(): void {
-    this.#isReading = false;
-  }
-
-  #remember(rowIndex: number, built: BuiltRequest): void {
-    if (this.#keeper.rows === null) this.#built.clear();
-    else this.#built.set(rowIndex, built);
   }
 }
