@@ -9,10 +9,18 @@ import { createPacer } from "../worker/pace-create.js";
 import { RowState, type JournalIndex } from "../writer/journal-index.js";
 import { isDiskFull } from "../writer/journal.js";
 import { JournalReader } from "../writer/journal-reader.js";
+import { partialPath } from "../writer/results.js";
+import { EarlyResults } from "./early-results.js";
 import { openReuse } from "./reuse.js";
 import { openBudget } from "./open-budget.js";
 import { execute } from "./execute.js";
-import { writeResults, writeUsage, type ResultFiles } from "./finalise.js";
+import {
+  resultFileNames,
+  writeResults,
+  writeUsage,
+  type DerivedFiles,
+  type ResultFiles,
+} from "./finalise.js";
 import { answeredBy, openModelServer, type ModelServer } from "./model-server.js";
 import { configuredPrices } from "./prices.js";
 import { payloadMaker } from "./row-payload.js";
@@ -82,6 +90,7 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
     report: session.onProgress,
     waitsForBudget: () => budget?.isWaiting === true,
   });
+  const early = earlyResults(record, options.source, directory);
   try {
     const { reason, index } = await execute({
       runId: record.runId,
@@ -113,9 +122,15 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
         record = { ...record, queue: { kind, url, directory: queueDirectory } };
         await directory.write(record);
       },
-      onSettled: (result) => watch.settled(result),
+      onSettled: (result) => {
+        watch.settled(result);
+        early.settled();
+      },
       onAttemptFailed: (error) => watch.attemptFailed(error),
-      onStart: (view) => watch.start(view),
+      onStart: (view) => {
+        watch.start(view);
+        early.begin(view.index);
+      },
       signal: session.signal,
       log: session.log,
     });
@@ -123,7 +138,7 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
     const finishedAt = new Date().toISOString();
     const isFinished = reason.kind === "finished";
     let halt = reason.kind === "halted" ? reason.error : null;
-    let derived: Awaited<ReturnType<typeof writeResults>> | null = null;
+    let derived: DerivedFiles | null = null;
     const usage = buildUsageReport(totals, {
       runId: record.runId,
       job: job.name,
@@ -132,7 +147,7 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
       finishedAt: isFinished ? finishedAt : null,
     });
     try {
-      if (isFinished) derived = await writeResults(record, index, options.source, directory.file);
+      if (isFinished) derived = await early.finish(index);
       await writeUsage(directory.file("usage.json"), usage);
     } catch (error) {
       if (!isDiskFull(error)) throw error;
@@ -166,10 +181,23 @@ export async function carryOut(options: CarryOutOptions): Promise<RunSummary> {
     };
   } finally {
     watch.stop();
+    await early.giveUp();
     await reuse?.close();
     await provider?.close();
     await models.close();
   }
+}
+
+function earlyResults(
+  record: RunRecord,
+  source: RowSource,
+  { path, file }: RunDirectory,
+): EarlyResults<DerivedFiles> {
+  return new EarlyResults({
+    folder: path,
+    partialFiles: resultFileNames(record.job).map((name) => partialPath(file(name))),
+    write: (index, gate) => writeResults(record, index, source, file, gate),
+  });
 }
 
 function diskFull(cause: unknown): HaltError {

@@ -1,9 +1,11 @@
 import { rm } from "node:fs/promises";
+import type { ResolvedJob } from "../job/resolved-job.js";
 import type { UsageReport } from "../usage/index.js";
 import { writeFileAtomically } from "../writer/atomic-file.js";
 import type { JournalIndex } from "../writer/journal-index.js";
 import { writeResultFiles } from "../writer/results.js";
 import { answerColumns } from "./answer-columns.js";
+import type { RowGate } from "./early-results.js";
 import type { RunRecord } from "./record.js";
 import type { RowSource } from "./row-source.js";
 
@@ -15,16 +17,27 @@ export interface ResultFiles {
   readonly usage: string;
 }
 
-/** Derives results and errors from input and journal. No call is made. */
+export interface DerivedFiles {
+  readonly files: Pick<ResultFiles, "results" | "errors">;
+  /** Answers that ended at their token limit. */
+  readonly truncated: number;
+}
+
+/** Of results and errors. */
+export function resultFileNames({ output }: Pick<ResolvedJob, "output">): readonly [string, string] {
+  return [`results.${output.format}`, "errors.jsonl"];
+}
+
+/** Derives results and errors from input and journal. No call is made. With a gate, while rows are still being called. */
 export async function writeResults(
   record: RunRecord,
   index: JournalIndex,
   source: RowSource,
   file: (name: string) => string,
-): Promise<{ files: Pick<ResultFiles, "results" | "errors">; truncated: number }> {
+  gate: RowGate | null = null,
+): Promise<DerivedFiles> {
   const { job, input } = record;
-  const results = file(`results.${job.output.format}`);
-  const errors = file("errors.jsonl");
+  const [results, errors] = resultFileNames(job).map(file) as [string, string];
   const { failed, truncated } = await writeResultFiles({
     journalPath: file("journal.jsonl"),
     index,
@@ -35,6 +48,7 @@ export async function writeResults(
     output: job.output,
     resultsPath: results,
     errorsPath: errors,
+    ...(gate === null ? {} : { gate }),
   });
   if (failed === 0) await rm(errors, { force: true });
   return { files: { results, errors: failed === 0 ? null : errors }, truncated };

@@ -2,16 +2,19 @@ import { randomBytes } from "node:crypto";
 import { open, rename, rm, type FileHandle } from "node:fs/promises";
 import { dirname } from "node:path";
 
+export type Append = (data: string | Buffer) => Promise<void>;
+
 /**
  * Writes a file so that readers see the old one or the whole new one, also after a power cut: to a
  * temporary file beside it, synced, renamed, and the folder synced. On failure nothing is left behind.
+ * `temporary`: where to write meanwhile, over what an earlier process may have left there.
  */
 export async function writeFileAtomically(
   path: string,
-  write: (append: (data: string | Buffer) => Promise<void>) => Promise<void>,
+  write: (append: Append) => Promise<void>,
+  temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`,
 ): Promise<void> {
-  const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
-  let file: FileHandle | null = await open(temporary, "wx", 0o600);
+  let file: FileHandle | null = await open(temporary, "w", 0o600);
   try {
     await write(async (data) => {
       await (file as FileHandle).writeFile(data);

@@ -2,7 +2,7 @@ import { stringify } from "csv-stringify/sync";
 import type { InputRow } from "../input/row.js";
 import type { OutputOptions } from "../job/resolved-job.js";
 import type { Result } from "../types.js";
-import { writeFileAtomically } from "./atomic-file.js";
+import { writeFileAtomically, type Append } from "./atomic-file.js";
 import { formulaSafe } from "./formula-safe.js";
 import type { JournalIndex } from "./journal-index.js";
 import { JournalReader } from "./journal-reader.js";
@@ -28,6 +28,16 @@ export interface ResultFilesOptions {
   readonly output: OutputOptions;
   readonly resultsPath: string;
   readonly errorsPath: string;
+  /**
+   * Asked before each batch of rows, by the last of them; until all are written the files stand at their
+   * `partialPath`. Absent: all is written at once.
+   */
+  readonly gate?: (lastRow: number) => Promise<void>;
+}
+
+/** Where a result file is written that its rows are still being settled for. */
+export function partialPath(path: string): string {
+  return `${path}.partial`;
 }
 
 /** Names of the two columns behind the answer; a name that the input uses already is prefixed. */
@@ -46,37 +56,60 @@ export function statusColumns(columns: readonly string[]): { status: string; err
 export async function writeResultFiles(
   options: ResultFilesOptions,
 ): Promise<{ failed: number; truncated: number }> {
+  const temporary = (path: string): string | undefined =>
+    options.gate === undefined ? undefined : partialPath(path);
+  const counts = { failed: 0, truncated: 0 };
   const reader = await JournalReader.open(options.journalPath, options.index);
-  let failed = 0;
-  let truncated = 0;
+  const writeBoth = async (appendError: Append, appendResult: Append): Promise<void> => {
+    for await (const { results, errors } of fileBlocks(options, reader, counts)) {
+      if (results !== "") await appendResult(results);
+      if (errors !== "") await appendError(errors);
+    }
+  };
   try {
-    await writeFileAtomically(options.errorsPath, async (appendError) => {
-      await writeFileAtomically(options.resultsPath, async (appendResult) => {
-        const format = options.output.format === "csv" ? csvFormat(options) : jsonlFormat(options);
-        if (format.head !== "") await appendResult(format.head);
-        for await (const batch of options.batches) {
-          const settled: SettledRow[] = [];
-          let errors = "";
-          for (const row of batch) {
-            if (row.rowIndex >= options.endRow) break;
-            const result = options.index.isSettled(row.rowIndex) ? await reader.read(row.rowIndex) : null;
-            settled.push({ row, result });
-            if (result?.status === "succeeded" && result.output.finishReason === "length") truncated++;
-            if (result?.status === "failed") {
-              failed++;
-              errors += `${errorLine(row, result)}\n`;
-            }
-          }
-          if (settled.length > 0) await appendResult(format.lines(settled));
-          if (errors !== "") await appendError(errors);
-          if ((batch.at(-1)?.rowIndex ?? 0) >= options.endRow) break;
-        }
-      });
-    });
+    await writeFileAtomically(
+      options.errorsPath,
+      (appendError) =>
+        writeFileAtomically(
+          options.resultsPath,
+          (appendResult) => writeBoth(appendError, appendResult),
+          temporary(options.resultsPath),
+        ),
+      temporary(options.errorsPath),
+    );
   } finally {
     await reader.close();
   }
-  return { failed, truncated };
+  return counts;
+}
+
+/** What goes into both files, a batch of rows at a time. */
+async function* fileBlocks(
+  options: ResultFilesOptions,
+  reader: JournalReader,
+  counts: { failed: number; truncated: number },
+): AsyncGenerator<{ results: string; errors: string }> {
+  const { index, endRow, gate } = options;
+  const format = options.output.format === "csv" ? csvFormat(options) : jsonlFormat(options);
+  yield { results: format.head, errors: "" };
+  for await (const batch of options.batches) {
+    const rows = batch.filter(({ rowIndex }) => rowIndex < endRow);
+    const last = rows.at(-1);
+    if (last !== undefined) await gate?.(last.rowIndex);
+    const settled: SettledRow[] = [];
+    let errors = "";
+    for (const row of rows) {
+      const result = index.isSettled(row.rowIndex) ? await reader.read(row.rowIndex) : null;
+      settled.push({ row, result });
+      if (result?.status === "succeeded" && result.output.finishReason === "length") counts.truncated++;
+      if (result?.status === "failed") {
+        counts.failed++;
+        errors += `${errorLine(row, result)}\n`;
+      }
+    }
+    yield { results: format.lines(settled), errors };
+    if (rows.length < batch.length) return;
+  }
 }
 
 interface SettledRow {
