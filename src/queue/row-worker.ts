@@ -139,7 +139,12 @@ export class RowWorker extends Worker<unknown, Result | null> {
   ): Promise<QueueJob<unknown, Result | null>> {
     const hasAhead = this.#isFetching || this.#ahead.length > 0;
     if (!jobData && hasAhead && this.#running.has(token)) return Promise.resolve(NONE);
-    return super.nextJobFromJobData(jobData, jobId, token);
+    // Of BullMQ's own, a row needs what ends a wait for jobs; the rest looks after jobs that repeat.
+    if (!jobData || jobId === undefined || this["drained"])
+      return super.nextJobFromJobData(jobData, jobId, token);
+    const job = this.createJob(jobData, jobId);
+    job.token = token;
+    return Promise.resolve(job);
   }
 
   async #fetch(token: string, name?: string): Promise<QueueJob<unknown, Result | null> | undefined> {
@@ -170,12 +175,31 @@ export class RowWorker extends Worker<unknown, Result | null> {
     this.#running.add(token);
     let next: void | QueueJob<unknown, Result | null> = undefined;
     try {
-      next = await super.processJob(job, token, fetchNextCallback);
+      // A job that stalled too often, say, which its worker is to fail.
+      if (job.deferredFailure) next = await super.processJob(job, token, fetchNextCallback);
+      else next = await this.#process(job, token, fetchNextCallback);
       return next;
     } finally {
       if (!next) this.#occupied--;
       this.#running.delete(token);
       this.locks.release(jobId, token);
+    }
+  }
+
+  /** As BullMQ's `processJob`, without the promises and closures of its telemetry and lock manager, on every row's way. */
+  async #process(
+    job: QueueJob<unknown, Result | null>,
+    token: string,
+    fetchNextCallback?: () => boolean,
+  ): Promise<QueueJob<unknown, Result | null>> {
+    try {
+      const result = await this.processFn(job, token);
+      return await this.handleCompleted(result, job, token, fetchNextCallback);
+    } catch (error) {
+      return await this["retryIfFailed"](
+        () => this.handleFailed(error as Error, job, token, fetchNextCallback),
+        { delayInMs: this.opts.runRetryDelay, onlyEmitError: true },
+      );
     }
   }
 
@@ -193,12 +217,11 @@ export class RowWorker extends Worker<unknown, Result | null> {
     result: Result | null,
     job: QueueJob<unknown, Result | null>,
     token: string,
-    fetchNextCallback?: () => boolean,
-    span?: Parameters<Worker["handleCompleted"]>[4],
+    fetchNextCallback: () => boolean = () => true,
   ): Promise<QueueJob<unknown, Result | null>> {
     for (let tries = 1; ; tries++) {
       try {
-        return await super.handleCompleted(result, job, token, fetchNextCallback, span);
+        return await this.#complete(result, job, token, fetchNextCallback);
       } catch (error) {
         // The journal is at hand: no need to wait for a server that is out of memory, say.
         const isHopeless = this.#strayIsLocal && tries >= LOCAL_COMPLETION_TRIES;
@@ -209,5 +232,22 @@ export class RowWorker extends Worker<unknown, Result | null> {
         await this.delay(COMPLETION_RETRY_MS);
       }
     }
+  }
+
+  /** As BullMQ's `handleCompleted`, without what is not for rows. */
+  async #complete(
+    result: Result | null,
+    job: QueueJob<unknown, Result | null>,
+    token: string,
+    fetchNextCallback: () => boolean,
+  ): Promise<QueueJob<unknown, Result | null>> {
+    if (this.backend.closing) return NONE;
+    const fetchNext = fetchNextCallback() && !(this.closing || this.paused);
+    const { removeOnComplete = false } = job.opts;
+    const completed = await this.backend.moveToCompleted(job, result, removeOnComplete, token, fetchNext);
+    if (!Array.isArray(completed.result)) return NONE;
+    const [jobData, jobId, rateLimitDelay, delayUntil] = completed.result;
+    this["updateDelays"](rateLimitDelay, delayUntil);
+    return await this.nextJobFromJobData(jobData, jobId, token);
   }
 }
