@@ -1,5 +1,5 @@
 import type { Dispatcher } from "undici";
-import { listenForAbort, stopListening } from "./abort-listeners.js";
+import { listenForAbort, stopListening, type Abortable } from "./abort-listeners.js";
 import { CallTimeout } from "./network-error.js";
 import { EventParser } from "./sse.js";
 import { StreamAssembly } from "./stream-assembly.js";
@@ -31,7 +31,7 @@ const BACKSTOP_MS = 5_000;
  * rejects: `failure` says what broke, `abortReason` that the caller's signal ended it. Settling detaches
  * from signal and timer; a stream that is complete but not closed keeps its timer, which then closes it.
  */
-export class Exchange implements Dispatcher.DispatchHandler {
+export class Exchange implements Dispatcher.DispatchHandler, Abortable {
   statusCode = 0;
   headers: ResponseHeaders = {};
   /** The whole body of an answer that was not streamed. */
@@ -41,6 +41,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   failure: unknown = null;
   aborted = false;
   abortReason: unknown = undefined;
+  /** For `listenForAbort`. */
+  place = -1;
 
   readonly #call: OutgoingCall;
   readonly #resolve: (exchange: Exchange) => void;

@@ -140,6 +140,8 @@ class ScriptBatch {
       const replies = (await client.runCommand(batchName(this.#name), args)) as unknown[];
       for (const [index, call] of calls.entries()) {
         const reply = replies[index];
+        // The list itself lives on with its command, in the old generation of the heap: it must not keep the jobs.
+        replies[index] = null;
         if (reply instanceof Error) call.reject(reply);
         else call.resolve(reply);
       }

@@ -18,6 +18,11 @@ export interface WriterOptions {
   readonly onFailure: (error: Error) => void;
 }
 
+interface Waiting {
+  readonly result: Result;
+  readonly resolve: (isOnDisk: boolean) => void;
+}
+
 /**
  * Settles rows: journal first, then the queue forgets.
  *
@@ -35,8 +40,11 @@ export class Writer {
   #journal!: Journal;
   #reader!: JournalReader;
   #toForget: Result[] = [];
-  /** Who waits for a result to be on disk. Nobody else has such a result: it is not in the queue. */
-  readonly #waiting = new Map<Result, (isOnDisk: boolean) => void>();
+  /**
+   * Who waits for a result to be on disk, in the order of the journal. Nobody else has such a result: it is not in
+   * the queue. Not a Map, whose tables keep alive what has left it (see abort-listeners).
+   */
+  #waiting: Waiting[] = [];
   /** Keys of results that came past the queue. */
   readonly #strays = new Set<string>();
   #forgetting: Promise<void> | null = null;
@@ -53,8 +61,8 @@ export class Writer {
       options.journalSize,
       (lines) => writer.#onDurable(lines),
       (error) => {
-        for (const waiting of writer.#waiting.values()) waiting(false);
-        writer.#waiting.clear();
+        for (const { resolve } of writer.#waiting) resolve(false);
+        writer.#waiting = [];
         options.onFailure(error);
       },
     );
@@ -90,7 +98,7 @@ export class Writer {
   async settleNow(result: Result): Promise<boolean> {
     if (this.#journal.failure !== null) return false;
     return await new Promise((resolve) => {
-      if (this.settle(result)) this.#waiting.set(result, resolve);
+      if (this.settle(result)) this.#waiting.push({ result, resolve });
       else resolve(false); // on its way by the queue, which must keep it until it is on disk
     });
   }
@@ -163,19 +171,20 @@ export class Writer {
   }
 
   #onDurable(lines: DurableLine[]): void {
+    let waiters = 0;
     for (const { entry, offset, length } of lines) {
       const result = "event" in entry ? entry.result : entry;
       if ("event" in entry) this.index.extras.add(startKey(result));
       else this.index.settle(entry.rowIndex, entry.status, offset, length);
-      const waiting = this.#waiting.get(result);
-      if (waiting === undefined) this.#toForget.push(result);
-      else {
-        this.#waiting.delete(result);
+      const waiting = this.#waiting[waiters];
+      if (waiting?.result === result) {
+        waiters++;
         this.#release(result);
-        waiting(true);
-      }
+        waiting.resolve(true);
+      } else this.#toForget.push(result);
       this.#options.onSettled(result, "event" in entry);
     }
+    this.#waiting.splice(0, waiters);
     if (this.#toForget.length > 0) this.#forgetting ??= this.#forgetAll();
   }
 
