@@ -17,7 +17,7 @@ export async function connectRedis(
   warn: (message: string) => void = () => {},
   connectionName?: string,
 ): Promise<Redis> {
-  const redis = new Redis(url, {
+  const redis = new ForgetfulRedis(url, {
     ...(connectionName === undefined ? {} : { connectionName }),
     lazyConnect: true,
     maxRetriesPerRequest: null,
@@ -38,6 +38,21 @@ export async function connectRedis(
     redis.disconnect();
     if (error instanceof UsageError) throw error;
     throw connectionRefused(url, lastError ?? (error as Error));
+  }
+}
+
+/**
+ * Lets go of what a command was called with once it is answered. Commands of ioredis outlive their replies, and
+ * what they hold is copied into the old generation of the heap: of a fast run, two thirds of what the commands carry.
+ */
+class ForgetfulRedis extends Redis {
+  override sendCommand(...sent: Parameters<Redis["sendCommand"]>): unknown {
+    const reply = super.sendCommand(...sent) as Promise<unknown>;
+    const forget = (): void => {
+      sent[0].args = [];
+    };
+    reply.then(forget, forget);
+    return reply;
   }
 }
 
