@@ -85,10 +85,11 @@ export class Exchange implements Dispatcher.DispatchHandler, Abortable {
   }
 
   onResponseStart(
-    _controller: Dispatcher.DispatchController,
+    controller: Dispatcher.DispatchController,
     statusCode: number,
     headers: ResponseHeaders,
   ): void {
+    controller.rawHeaders = null; // a kilobyte that nobody reads, and that lives as long as the call
     if (statusCode < 200) return;
     this.statusCode = statusCode;
     this.headers = headers;

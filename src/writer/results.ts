@@ -7,6 +7,8 @@ import { formulaSafe } from "./formula-safe.js";
 import type { JournalIndex } from "./journal-index.js";
 import { JournalReader } from "./journal-reader.js";
 
+/** Rows whose answers are in memory at once as text: more outlive a young generation's collection. */
+const FORMATTED_ROWS = 50;
 const BYTE_ORDER_MARK = "\uFEFF";
 
 /** A column that the model's answers fill, and how a cell of it is made. */
@@ -62,7 +64,7 @@ export async function writeResultFiles(
   const reader = await JournalReader.open(options.journalPath, options.index);
   const writeBoth = async (appendError: Append, appendResult: Append): Promise<void> => {
     for await (const { results, errors } of fileBlocks(options, reader, counts)) {
-      if (results !== "") await appendResult(results);
+      if (results.length > 0) await appendResult(results);
       if (errors !== "") await appendError(errors);
     }
   };
@@ -88,26 +90,32 @@ async function* fileBlocks(
   options: ResultFilesOptions,
   reader: JournalReader,
   counts: { failed: number; truncated: number },
-): AsyncGenerator<{ results: string; errors: string }> {
+): AsyncGenerator<{ results: Buffer; errors: string }> {
   const { index, endRow, gate } = options;
   const format = options.output.format === "csv" ? csvFormat(options) : jsonlFormat(options);
-  yield { results: format.head, errors: "" };
+  yield { results: Buffer.from(format.head), errors: "" };
   for await (const batch of options.batches) {
     const rows = batch.filter(({ rowIndex }) => rowIndex < endRow);
     const last = rows.at(-1);
     if (last !== undefined) await gate?.(last.rowIndex);
-    const settled: SettledRow[] = [];
+    const lines: Buffer[] = [];
+    let settled: SettledRow[] = [];
     let errors = "";
     for (const row of rows) {
       const result = index.isSettled(row.rowIndex) ? await reader.read(row.rowIndex) : null;
       settled.push({ row, result });
+      if (settled.length === FORMATTED_ROWS) {
+        lines.push(Buffer.from(format.lines(settled)));
+        settled = [];
+      }
       if (result?.status === "succeeded" && result.output.finishReason === "length") counts.truncated++;
       if (result?.status === "failed") {
         counts.failed++;
         errors += `${errorLine(row, result)}\n`;
       }
     }
-    yield { results: format.lines(settled), errors };
+    lines.push(Buffer.from(format.lines(settled)));
+    yield { results: Buffer.concat(lines), errors };
     if (rows.length < batch.length) return;
   }
 }
