@@ -3,12 +3,10 @@ import type { QueuePayload } from "../queue/payload.js";
 import type { RowError } from "../types.js";
 import type { Window } from "./window.js";
 
-/** Rows handed to the queue at once; larger batches are not faster. */
-const BATCH_ROWS = 200;
 /** Characters of payload in a batch, so that a few huge rows do not become one huge command. */
 const BATCH_CHARACTERS = 4_000_000;
 const RETRY_ENQUEUE_MS = 1_000;
-/** Rows of the first batches: what is busy making a large one starts no call meanwhile. */
+/** Rows of the first batches at most: what is busy making a large one starts no call meanwhile. */
 const FIRST_BATCH_ROWS = 50;
 /** How long the first calls are left to begin, before more is made ready for those after them. */
 const FIRST_CALLS_MS = 250;
@@ -29,6 +27,8 @@ export interface ProducerOptions {
   /** Pays for rows before they go on the queue; absent: there is no budget. */
   readonly funds?: Funds;
   readonly window: Window;
+  /** Rows handed to the queue at once. */
+  readonly batchRows: number;
   /** Rows that can be at work at once. */
   readonly places: number;
   readonly signal: AbortSignal;
@@ -52,7 +52,7 @@ export async function produce(options: ProducerOptions): Promise<number> {
   let batch: QueuePayload[] = [];
   let characters = 0;
   let enqueued = 0;
-  let batchRows = FIRST_BATCH_ROWS;
+  let batchRows = Math.min(FIRST_BATCH_ROWS, options.batchRows);
 
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
@@ -63,8 +63,8 @@ export async function produce(options: ProducerOptions): Promise<number> {
     enqueued += batch.length;
     batch = [];
     characters = 0;
-    if (batchRows === BATCH_ROWS || enqueued < options.places) return;
-    batchRows = BATCH_ROWS;
+    if (batchRows === options.batchRows || enqueued < options.places) return;
+    batchRows = options.batchRows;
     await window.nextRelease(FIRST_CALLS_MS);
   };
 

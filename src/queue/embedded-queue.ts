@@ -49,6 +49,8 @@ interface FinishedRow {
 class EmbeddedRunQueue implements RunQueue {
   readonly runId: string;
   readonly queue: Queue;
+  /** A statement costs far more than a row of it. */
+  readonly batchRows = 200;
   readonly #name: string;
   readonly #database: EmbeddedDatabase;
   readonly #connection: { connection: QueueOptions["connection"] };

@@ -126,6 +126,8 @@ export async function openRedisQueueServer(
 export class RedisRunQueue implements RunQueue {
   readonly runId: string;
   readonly queue: Queue;
+  /** A few milliseconds of the server's time, for which completions wait. */
+  readonly batchRows = 50;
   readonly #redis: RedisWithCommands;
   readonly #base: string;
   readonly #straysKey: string;

@@ -42,6 +42,8 @@ export interface PendingJob {
 export interface RunQueue {
   readonly runId: string;
   readonly queue: Queue;
+  /** How many rows `enqueue` takes best in one step. */
+  readonly batchRows: number;
   /** Adds rows in one step; those already there are left as they are. */
   enqueue(payloads: readonly QueuePayload[], attempts: number): Promise<void>;
   /** Finished jobs whose ids `skip` does not want, oldest first, at most `limit`. */

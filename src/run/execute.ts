@@ -289,6 +289,7 @@ export async function execute(options: ExecutionOptions): Promise<ExecutionOutco
       },
       ...(budget === null ? {} : { funds: budget }),
       window,
+      batchRows: runQueue.batchRows,
       places: placesFor(job.concurrency),
       signal: producing.signal,
       onEnqueueError: (error) =>

@@ -36,6 +36,7 @@ function watched(count: number, more: Partial<ProducerOptions> = {}) {
     enqueue: (payloads) => Promise.resolve(void enqueued.push(payloads.map(({ rowIndex }) => rowIndex))),
     reject: (row, error) => rejected.push([row.rowIndex, error]),
     window,
+    batchRows: 200,
     places: 20,
     signal: new AbortController().signal,
     onEnqueueError: () => {},
