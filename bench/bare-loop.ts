@@ -1,7 +1,7 @@
 /**
  * What people write today: a p-limit loop that keeps everything in memory and loses it on a crash.
  *
- *     node --import tsx bench/bare-loop.ts "openai SDK"|fetch|undici <baseUrl> <rows> <concurrency> [--cold]
+ *     node .bench/bare-loop.js "openai SDK"|fetch|undici <baseUrl> <rows> <concurrency> [--cold]
  */
 import OpenAI from "openai";
 import pLimit from "p-limit";

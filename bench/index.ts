@@ -78,12 +78,12 @@ async function compare(setting: Setting, redis: string): Promise<void> {
   const url = await stand.modelServer(delayMs);
   const bare = (client: string, ...flags: string[]): Contestant => ({
     name: `bare loop, ${client}`,
-    measure: () => stand.contestant("./bare-loop.ts", [client, url, ROWS, concurrency, ...flags]),
+    measure: () => stand.contestant("bare-loop.js", [client, url, ROWS, concurrency, ...flags]),
   });
   const promptmill = (name: string, rows: number, queue: string, ...flags: string[]): Contestant => ({
     name: `promptmill, ${name}`,
     measure: () =>
-      stand.contestant("./promptmill-run.ts", [stand.folder, url, rows, concurrency, queue, ...flags]),
+      stand.contestant("promptmill-run.js", [stand.folder, url, rows, concurrency, queue, ...flags]),
   });
   const cold = ({ name, measure }: Contestant): Contestant => ({ name: `${name}${FROM_COLD}`, measure });
   const withWorkers = (count: number): Contestant => ({
@@ -93,7 +93,7 @@ async function compare(setting: Setting, redis: string): Promise<void> {
         stand.worker(redis, url, Math.ceil(concurrency / count)),
       );
       try {
-        return await stand.contestant("./promptmill-run.ts", [
+        return await stand.contestant("promptmill-run.js", [
           ...[stand.folder, url, ROWS, concurrency, redis],
           "--no-worker",
         ]);
@@ -142,7 +142,7 @@ async function profile(redis: string): Promise<void> {
   const folder = join(stand.folder, "profile");
   mkdirSync(folder);
   await stand.contestant(
-    "./promptmill-run.ts",
+    "promptmill-run.js",
     [stand.folder, url, ROWS, 200, redis],
     ["--cpu-prof", "--cpu-prof-interval", "500", "--cpu-prof-dir", folder],
   );

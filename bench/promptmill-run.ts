@@ -1,7 +1,7 @@
 /**
  * One promptmill run, whole: input read and checked, rows queued, called, journaled, result files written.
  *
- *     node --import tsx bench/promptmill-run.ts <folder with input.csv> <baseUrl> <rows> <concurrency> <queue url|embedded> [--no-worker] [--cold]
+ *     node .bench/promptmill-run.js <folder with input.csv> <baseUrl> <rows> <concurrency> <queue url|embedded> [--no-worker] [--cold]
  */
 import { join } from "node:path";
 import { run } from "promptmill";

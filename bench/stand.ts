@@ -96,7 +96,10 @@ export class Stand {
     return child;
   }
 
-  /** Runs a contestant to its end and reads its measurement. `flags` are Node's. */
+  /**
+   * Runs a contestant to its end and reads its measurement. `flags` are Node's. Contestants are compiled: what tsx
+   * takes to load code would fall into the time of a run, which loads some of its own late.
+   */
   async contestant(
     script: string,
     args: readonly (string | number)[],
@@ -104,9 +107,7 @@ export class Stand {
   ): Promise<Measurement> {
     const child = this.#spawn(CLIENT_CORE, process.execPath, [
       ...flags,
-      "--import",
-      "tsx",
-      here(script),
+      here(`../.bench/${script}`),
       ...args.map(String),
     ]);
     let output = "";
