@@ -90,9 +90,12 @@ for (let kill = 0; kill < kills && !finished(); kill++) {
     coordinator = fleet.resume(isWorkerless ? ["--no-worker"] : []);
   }
 }
-await startAgainWithoutRedis();
+while (!finished()) {
+  await startAgainWithoutRedis();
+  await Promise.race([coordinator.ended, sleep(500)]);
+}
 const last = await coordinator.ended;
-if (last.code !== 0) await fail(`the run ended with ${last.code}`);
+if (last.code !== 0) await fail(`the run ended with ${last.code}`, coordinator.stderr());
 const seconds = Math.round((performance.now() - startedAt) / 1000);
 for (const worker of workers) worker.process.kill("SIGTERM");
 const workerEnds = await Promise.all(workers.map(({ ended }) => ended));
@@ -125,6 +128,9 @@ for (const [what, value, holds] of table) {
     `${what.padEnd(58)}${String(value).padStart(8)}${holds === null ? "" : holds ? "  ok" : "  WRONG"}\n`,
   );
 }
+for (const [at, { code, signal }] of workerEnds.entries()) {
+  if (code !== 0) process.stdout.write(`worker ended with ${code ?? signal}:\n${workers[at]?.stderr()}\n`);
+}
 for (const error of found.usageErrors) process.stdout.write(`usage.json: ${error}\n`);
 await fleet.close();
 if (!values.keep) await rm(folder, { recursive: true, force: true });
@@ -138,23 +144,29 @@ function chooseVictim(): Victim {
   return drawn < 0.8 ? "coordinator and worker" : "Redis";
 }
 
-async function fail(what: string): Promise<never> {
-  process.stderr.write(`${what}; seed ${seed}, folder ${folder}\n${coordinator.stderr()}\n`);
+async function fail(what: string, said: string): Promise<never> {
+  process.stderr.write(`${what}; seed ${seed}, folder ${folder}\n${said}\n`);
   await fleet.close();
   process.exit(1);
 }
 
-/** Processes that started just when Redis was away have said so and ended, as they should. */
+/** Processes that started just when Redis was away say so some seconds later and end, as they should. */
 async function startAgainWithoutRedis(): Promise<void> {
   if (!coordinator.isAlive() && !finished()) {
-    const isRedisMissing =
-      coordinator.process.exitCode === 2 && coordinator.stderr().includes("No Redis answers");
-    if (!isRedisMissing) await fail(`the coordinator ended with ${coordinator.process.exitCode}`);
+    await mustHaveMissedRedis("the coordinator", coordinator);
     coordinator = fleet.resume(isWorkerless ? ["--no-worker"] : []);
   }
   for (const [at, worker] of workers.entries()) {
-    if (!worker.isAlive()) workers[at] = fleet.worker(CONCURRENCY / WORKERS);
+    if (worker.isAlive()) continue;
+    await mustHaveMissedRedis("a worker", worker);
+    workers[at] = fleet.worker(CONCURRENCY / WORKERS);
   }
+}
+
+async function mustHaveMissedRedis(who: string, running: Running): Promise<void> {
+  const { exitCode, signalCode } = running.process;
+  if (exitCode === 2 && running.stderr().includes("No Redis answers")) return;
+  await fail(`${who} ended with ${exitCode ?? signalCode}`, running.stderr());
 }
 
 /** A kill before anything was called since the last one would prove little. */
