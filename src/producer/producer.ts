@@ -8,6 +8,11 @@ const BATCH_CHARACTERS = 4_000_000;
 const RETRY_ENQUEUE_MS = 1_000;
 /** Rows of the first batches at most: what is busy making a large one starts no call meanwhile. */
 const FIRST_BATCH_ROWS = 50;
+/**
+ * Batches that may be on their way to the queue at once. With one, rows came as slowly as a busy process takes up
+ * replies, and every other row that ended found the queue empty.
+ */
+const BATCHES_UNDER_WAY = 2;
 /** How long the first calls are left to begin, before more is made ready for those after them. */
 const FIRST_CALLS_MS = 250;
 
@@ -53,48 +58,56 @@ export async function produce(options: ProducerOptions): Promise<number> {
   let characters = 0;
   let enqueued = 0;
   let batchRows = Math.min(FIRST_BATCH_ROWS, options.batchRows);
+  const underWay = new Set<Promise<void>>();
 
   const flush = async (): Promise<void> => {
     if (batch.length === 0) return;
     await window.room(batch.length, characters);
     if (signal.aborted) return;
     window.take(batch.length, characters);
-    await enqueuePatiently(options, batch);
+    const adding = enqueuePatiently(options, batch);
+    underWay.add(adding);
+    void adding.then(() => underWay.delete(adding));
     enqueued += batch.length;
     batch = [];
     characters = 0;
+    if (underWay.size >= (batchRows < options.batchRows ? 1 : BATCHES_UNDER_WAY)) await Promise.race(underWay);
     if (batchRows === options.batchRows || enqueued < options.places) return;
     batchRows = options.batchRows;
     await window.nextRelease(FIRST_CALLS_MS);
   };
 
-  for await (const rows of options.batches) {
-    for (const row of rows) {
-      if (row.rowIndex >= options.endRow) break;
-      if (options.isSettled(row.rowIndex)) continue;
-      const made = row.problem ?? options.build(row);
-      const built = made instanceof Promise ? await made : made;
-      if ("kind" in built) {
-        options.reject(row, built);
-        continue;
+  try {
+    for await (const rows of options.batches) {
+      for (const row of rows) {
+        if (row.rowIndex >= options.endRow) break;
+        if (options.isSettled(row.rowIndex)) continue;
+        const made = row.problem ?? options.build(row);
+        const built = made instanceof Promise ? await made : made;
+        if ("kind" in built) {
+          options.reject(row, built);
+          continue;
+        }
+        if (options.answerAtOnce !== undefined && (await options.answerAtOnce(built))) continue;
+        let paid = options.funds === undefined ? built : options.funds.reserve(built);
+        while (paid === null) {
+          await flush();
+          if (options.funds === undefined || !(await options.funds.room(signal))) return enqueued;
+          paid = options.funds.reserve(built);
+        }
+        batch.push(paid);
+        characters += payloadCharacters(built);
+        if (batch.length >= Math.min(batchRows, window.size) || characters >= BATCH_CHARACTERS) await flush();
+        if (signal.aborted) return enqueued;
       }
-      if (options.answerAtOnce !== undefined && (await options.answerAtOnce(built))) continue;
-      let paid = options.funds === undefined ? built : options.funds.reserve(built);
-      while (paid === null) {
-        await flush();
-        if (options.funds === undefined || !(await options.funds.room(signal))) return enqueued;
-        paid = options.funds.reserve(built);
-      }
-      batch.push(paid);
-      characters += payloadCharacters(built);
-      if (batch.length >= Math.min(batchRows, window.size) || characters >= BATCH_CHARACTERS) await flush();
+      if ((rows.at(-1)?.rowIndex ?? 0) >= options.endRow) break;
       if (signal.aborted) return enqueued;
     }
-    if ((rows.at(-1)?.rowIndex ?? 0) >= options.endRow) break;
-    if (signal.aborted) return enqueued;
+    await flush();
+    return enqueued;
+  } finally {
+    await Promise.all(underWay);
   }
-  await flush();
-  return enqueued;
 }
 
 /** Length of a row's payload, but for what is small in any. */

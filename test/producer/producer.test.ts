@@ -66,6 +66,26 @@ describe("The producer", () => {
     expect(Math.max(...enqueued.map((batch) => batch.length))).toBeLessThanOrEqual(500);
   });
 
+  it("has two batches on their way at once, no more, and ends when the last has arrived", async () => {
+    const arrivals: (() => void)[] = [];
+    const { options } = watched(200, {
+      batchRows: 50,
+      enqueue: () => new Promise((resolve) => void arrivals.push(resolve)),
+    });
+    let isOver = false;
+    const produced = produce(options).finally(() => (isOver = true));
+    for (const sent of [2, 3, 4]) {
+      await until(`${sent} batches were sent`, () => arrivals.length === sent);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(arrivals).toHaveLength(sent);
+      arrivals[sent - 2]?.();
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(isOver).toBe(false);
+    arrivals[3]?.();
+    expect(await produced).toBe(200);
+  });
+
   it("never has more rows on the queue than the window allows", async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 60 }), fc.nat(300), fc.nat(1), async (size, count, lazy) => {

@@ -1,6 +1,6 @@
-import { WaitingError, type RedisQueueBackend as QueueBackend } from "bullmq";
+import { WaitingError, type Job, type RedisQueueBackend as QueueBackend } from "bullmq";
 import { describe, expect, it } from "vitest";
-import type { RedisQueueServer } from "../../src/queue/redis-queue.js";
+import type { RedisQueueServer, RedisRunQueue } from "../../src/queue/redis-queue.js";
 import { afterFile } from "../support/after-test.js";
 import { startRedis } from "../support/redis-server.js";
 import { deferred, until } from "../support/until.js";
@@ -43,6 +43,56 @@ describe("Many calls in one command to Redis", () => {
     for (const row of rows) expect(finished.get(test.id(row))).toEqual(resultOf(row));
     // Starting: one, then 200 each time. Completing: 200 each time. And a look at what is left.
     expect((await scriptCalls()) - before).toBeLessThanOrEqual(40);
+  });
+
+  it("hands over the job that the queue holds, and leaves no events behind", async () => {
+    await test.enqueue(rows.slice(0, 40), 7);
+    const gate = deferred();
+    const jobs: Job[] = [];
+    const worker = test.work(
+      async (job) => {
+        jobs.push(job);
+        if (jobs.length === 40) gate.reach();
+        await gate.reached;
+        return resultOf(rowOf(job));
+      },
+      // The first is started by BullMQ's loop, others along with it, and those behind by completions.
+      { concurrency: 20, id: `${"w".repeat(300)}` },
+    );
+    await until("20 are running", () => jobs.length === 20);
+    const { queue } = test.queue as RedisRunQueue;
+    for (const job of jobs) {
+      const stored = await queue.getJob(job.id ?? "");
+      expect(job.asJSON()).toEqual(stored?.asJSON());
+      expect(job.processedOn).toBe(stored?.processedOn);
+      expect(job).toMatchObject({ attemptsStarted: 1, opts: { attempts: 7 } });
+    }
+    expect(jobs.map((job) => job.token?.length ?? 0).every((length) => length > 300)).toBe(true);
+    gate.reach();
+    await test.finished(40);
+    await worker.close();
+    expect(jobs.map((job) => job.id).sort()).toEqual(rows.slice(0, 40).map(test.id).sort());
+    const { redis } = test.server as RedisQueueServer;
+    expect(await redis.xlen(queue.toKey("events"))).toBeLessThan(5);
+  });
+
+  it("hands over what only BullMQ makes as BullMQ does", async () => {
+    const { queue } = test.queue as RedisRunQueue;
+    const { redis } = test.server as RedisQueueServer;
+    await queue.add("two words", { rowIndex: 0 }, { jobId: test.id(0) });
+    await queue.add("row", { rowIndex: 1 }, { jobId: test.id(1), priority: 3 });
+    await queue.add("row", { rowIndex: 2 }, { jobId: test.id(2) });
+    await redis.hset(queue.toKey(test.id(2)), "stacktrace", '["there"]');
+    const seen = new Map<number, Job>();
+    const worker = test.work((job) => {
+      seen.set(rowOf(job), job);
+      return Promise.resolve(resultOf(rowOf(job)));
+    });
+    await test.finished(3);
+    await worker.close();
+    expect(seen.get(0)?.name).toBe("two words");
+    expect(seen.get(1)?.priority).toBe(3);
+    expect(seen.get(2)?.stacktrace).toEqual(["there"]);
   });
 
   it("lets one row fail alone when others complete with it", async () => {
