@@ -35,9 +35,11 @@ interface Setting {
   readonly title: string;
   readonly delayMs: number;
   readonly concurrency: number;
-  readonly hasEmbedded: boolean;
-  /** Also without a warm-up: a process's first rows, as a run from the command line has them. */
-  readonly hasCold: boolean;
+  /**
+   * Also the embedded queue, whose speed is its own, and contestants without a warm-up: a process's first rows, as a
+   * run from the command line has them.
+   */
+  readonly isFull: boolean;
 }
 
 const SETTINGS: readonly Setting[] = [
@@ -45,15 +47,13 @@ const SETTINGS: readonly Setting[] = [
     title: "Answers at once, concurrency 200",
     delayMs: 0,
     concurrency: 200,
-    hasEmbedded: true,
-    hasCold: true,
+    isFull: true,
   },
   {
     title: "Answers after 500 ms, concurrency 1,000",
     delayMs: 500,
     concurrency: 1_000,
-    hasEmbedded: false,
-    hasCold: false,
+    isFull: false,
   },
 ];
 
@@ -74,7 +74,7 @@ try {
 }
 
 async function compare(setting: Setting, redis: string): Promise<void> {
-  const { delayMs, concurrency, hasEmbedded, hasCold } = setting;
+  const { delayMs, concurrency, isFull } = setting;
   const url = await stand.modelServer(delayMs);
   const bare = (client: string, ...flags: string[]): Contestant => ({
     name: `bare loop, ${client}`,
@@ -107,10 +107,10 @@ async function compare(setting: Setting, redis: string): Promise<void> {
     bare("fetch"),
     bare("undici"),
     promptmill("Redis, one process", ROWS, redis),
-    ...(hasEmbedded ? [promptmill("embedded queue", EMBEDDED_ROWS, "embedded")] : []),
+    ...(isFull ? [promptmill("embedded queue", EMBEDDED_ROWS, "embedded")] : []),
     withWorkers(1),
     withWorkers(2),
-    ...(hasCold
+    ...(isFull
       ? [
           cold(bare("openai SDK", "--cold")),
           cold(bare("undici", "--cold")),

@@ -71,7 +71,8 @@ export async function produce(options: ProducerOptions): Promise<number> {
     enqueued += batch.length;
     batch = [];
     characters = 0;
-    if (underWay.size >= (batchRows < options.batchRows ? 1 : BATCHES_UNDER_WAY)) await Promise.race(underWay);
+    if (underWay.size >= (batchRows < options.batchRows ? 1 : BATCHES_UNDER_WAY))
+      await Promise.race(underWay);
     if (batchRows === options.batchRows || enqueued < options.places) return;
     batchRows = options.batchRows;
     await window.nextRelease(FIRST_CALLS_MS);

@@ -29,7 +29,7 @@ interface Batchable {
 }
 
 /** A few milliseconds of the server's time. */
-const MANY = 200;
+export const MOST_AT_ONCE = 200;
 /**
  * Of calls whose replies are waited for by all that runs: the server works on the next command while the reply to
  * the one before is taken up here. With all of a turn in one, both would wait for each other.
@@ -41,8 +41,8 @@ const COMPLETING: Batchable = {
   endsEmpty: false,
   most: SOME,
 };
-const STARTING: Batchable = { open: [OPEN_TOKEN], endsEmpty: true, most: MANY };
-const ADDING: Batchable = { open: [OPEN_ID, OPEN_DATA], endsEmpty: false, most: MANY };
+const STARTING: Batchable = { open: [OPEN_TOKEN], endsEmpty: true, most: MOST_AT_ONCE };
+const ADDING: Batchable = { open: [OPEN_ID, OPEN_DATA], endsEmpty: false, most: MOST_AT_ONCE };
 
 /** Of BullMQ's event stream, which nobody reads here: four entries a row were a tenth of the server's time. */
 const WRITES_EVENT = /\b(?:rcall|redis\.call)\(\s*(["'](?:XADD|XTRIM)["'])/g;

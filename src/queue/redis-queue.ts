@@ -4,7 +4,7 @@ import type { Result } from "../types.js";
 import { displayQueueUrl, queueName } from "./names.js";
 import { rowJob } from "./queue-job.js";
 import { parsePayload, type QueuePayload } from "./payload.js";
-import { addPlainJobs, createBatchingBackend } from "./redis-batches.js";
+import { addPlainJobs, createBatchingBackend, MOST_AT_ONCE } from "./redis-batches.js";
 import { connectRedis } from "./redis-connection.js";
 import { isGone, RowWorker } from "./row-worker.js";
 import type {
@@ -229,7 +229,7 @@ export class RedisRunQueue implements RunQueue {
     const worker = new RowWorker(
       queueName(this.runId),
       processor,
-      { ...options, mayFetchAhead: true },
+      { ...options, startsAtOnce: MOST_AT_ONCE },
       { connection: this.#redis, prefix: KEY_PREFIX, name: options.id, skipVersionCheck: true },
       createBatchingBackend,
       async (locks, lockMs) => {

@@ -7,8 +7,6 @@ import type { RowWorkerOptions, RowProcessor } from "./run-queue.js";
 const COMPLETION_RETRY_MS = 500;
 /** How often to try so when the result can be settled without the queue server. */
 const LOCAL_COMPLETION_TRIES = 4;
-/** Jobs started by one command at most. */
-const MAX_FETCHED = 200;
 /** No job, as BullMQ's types have it. */
 const NONE = undefined as unknown as QueueJob<unknown, Result | null>;
 /** BullMQ's ErrorCode: job missing, lock missing, not active, lock of somebody else. */
@@ -46,7 +44,7 @@ export class RowWorker extends Worker<unknown, Result | null> {
   readonly locks: LockKeeper;
   readonly #onStray: RowWorkerOptions["onStray"];
   readonly #strayIsLocal: boolean;
-  readonly #mayFetchAhead: boolean;
+  readonly #startsAtOnce: number;
   /** Tokens under which jobs run; the next job of a place runs under the same. */
   readonly #running = new Set<string>();
   /** Places of BullMQ's loop that have a job, running or not yet. */
@@ -80,7 +78,7 @@ export class RowWorker extends Worker<unknown, Result | null> {
     super(name, processor as Processor<unknown, Result | null>, workerOptions, backendFactory as never);
     this.#onStray = options.onStray;
     this.#strayIsLocal = options.strayIsLocal;
-    this.#mayFetchAhead = options.mayFetchAhead ?? false;
+    this.#startsAtOnce = options.startsAtOnce ?? 1;
     this.locks = new LockKeeper((locks) => renew(locks, lockMs), lockMs / 4);
     this.on("error", options.onError);
     this.on("closed", () => this.locks.close());
@@ -105,7 +103,7 @@ export class RowWorker extends Worker<unknown, Result | null> {
     let job = this.#ahead.shift();
     // The loop fetches until its places are full before it begins the first job: it is sent on with what it has.
     // Where each fetch takes the process's own time, calls would begin late between them.
-    if (this.#mayFetchAhead && job === undefined && this.#occupied > this.#running.size) return NONE;
+    if (this.#startsAtOnce > 1 && job === undefined && this.#occupied > this.#running.size) return NONE;
     job ??= await this.#fetchMany(token, name);
     if (job !== undefined) this.#occupied++;
     return job;
@@ -113,7 +111,7 @@ export class RowWorker extends Worker<unknown, Result | null> {
 
   /** Returns the first job and keeps the others for BullMQ's loop, which comes back for them at once. */
   async #fetchMany(token: string, name?: string): Promise<QueueJob<unknown, Result | null>> {
-    const places = this.#mayFetchAhead ? Math.min(this.concurrency - this.#occupied, MAX_FETCHED) : 1;
+    const places = Math.min(this.concurrency - this.#occupied, this.#startsAtOnce);
     if (places <= 1) return await super.moveToActive(token, name);
     this.#isFetching = true;
     const first = super.moveToActive(token, name);

@@ -92,8 +92,8 @@ export interface RowWorkerOptions {
   /** Whether `onStray` needs no room on the queue server, so that it helps when that is out of memory. */
   readonly strayIsLocal: boolean;
   readonly onError: (error: Error) => void;
-  /** Whether many jobs can be started in one round trip. @default false */
-  readonly mayFetchAhead?: boolean;
+  /** How many jobs can be started in one round trip. @default 1 */
+  readonly startsAtOnce?: number;
   /** How long a lock lasts without renewal. @default 60,000 */
   readonly lockMs?: number;
 }

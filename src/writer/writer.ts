@@ -1,6 +1,6 @@
 import type { HaltError } from "../errors.js";
 import type { Result } from "../types.js";
-import { Journal, type DurableLine, type RetryEvent } from "./journal.js";
+import { Journal, type DurableLine } from "./journal.js";
 import { startKey, type JournalIndex } from "./journal-index.js";
 import { JournalReader } from "./journal-reader.js";
 
@@ -138,13 +138,6 @@ export class Writer {
     // What the queue gave up is worded anew, with a new time, each time it is read.
     if (isGivenUp(standing) && isGivenUp(result)) return true;
     return standing.finishedAt === result.finishedAt && standing.requestId === result.requestId;
-  }
-
-  /** Takes settled rows back for another try. Only while nothing runs. */
-  async unsettle(rowIndexes: readonly number[], at: string): Promise<void> {
-    const event: RetryEvent = { event: "retry", at, rowIndexes };
-    await this.#journal.appendEvent(event);
-    for (const rowIndex of rowIndexes) this.index.unsettle(rowIndex);
   }
 
   /** Resolves when everything handed over is on disk and forgotten by the queue, or the journal failed. */

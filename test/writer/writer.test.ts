@@ -151,18 +151,4 @@ describe("The writer", () => {
     expect(told.forgotten).toEqual([1]);
     expect(await told.lines()).toEqual([answered(1)]);
   });
-
-  it("takes rows back durably", async () => {
-    const told = await openWriter();
-    told.writer.settle(refused(0));
-    told.writer.settle(answered(1));
-    await told.writer.drain();
-    await told.writer.unsettle([0], "2026-01-02T00:00:00Z");
-    expect(told.writer.index.isSettled(0)).toBe(false);
-    expect((await told.lines()).at(-1)).toEqual({
-      event: "retry",
-      at: "2026-01-02T00:00:00Z",
-      rowIndexes: [0],
-    });
-  });
 });
