@@ -1,7 +1,7 @@
 /**
  * promptmill beside the loops that people write, on the same model server, in the same run.
  *
- *     npm run bench              3 rounds of 20,000 rows, medians, tables in Markdown (about 13 minutes)
+ *     npm run bench              3 rounds of 20,000 rows, medians, tables in Markdown (about 9 minutes)
  *     npm run bench -- --rounds 1
  *     npm run bench -- --quick   1 round of 5,000 rows
  *
