@@ -84,11 +84,18 @@ function directoryFailure(path: string): UsageError {
 
 async function* readRawBytes(source: ByteSource): AsyncGenerator<Buffer> {
   const file = await openInputFile(source.path);
+  const read = (): ReturnType<typeof file.read<Buffer>> => {
+    const reading = file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, null);
+    reading.catch(() => {}); // whoever stops reading does not wait for it
+    return reading;
+  };
   try {
+    let reading = read();
     for (;;) {
       source.signal?.throwIfAborted();
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, null);
+      const { bytesRead, buffer } = await reading;
       if (bytesRead === 0) return;
+      reading = read(); // comes in while this chunk is worked on
       const chunk = buffer.subarray(0, bytesRead);
       source.onRawChunk?.(chunk);
       yield chunk;
