@@ -52,7 +52,7 @@ const WRITES_EVENT = /\b(?:rcall|redis\.call)\(\s*(["'](?:XADD|XTRIM)["'])/g;
  * One that fails does so alone.
  *
  * ARGV: a Plan as JSON, then each call's own texts. A job that was started comes back as its id, its data and a line
- * of the rest, unless it is one that only BullMQ makes: every reply is an object of its own to whoever reads them.
+ * of the rest, unless it is one that only BullMQ makes: each field would be an object of its own to the parser.
  */
 function batchScript(script: string): string {
   return `
@@ -164,23 +164,20 @@ function planOf(sent: readonly Argument[], keyCount: number, { open, endsEmpty }
 }
 
 function slotOf(argument: Argument, at: number, open: readonly string[]): Slot | null {
-  for (const [text, opened] of open.entries()) {
-    if (typeof argument === "string") {
-      const start = argument.indexOf(opened);
-      if (start === -1) continue;
-      const tail = argument.slice(start + opened.length);
-      return { at, text, packed: false, head: argument.slice(0, start), tail };
-    }
-    if (!Buffer.isBuffer(argument)) continue;
-    const start = argument.indexOf(opened);
-    if (start === -1) continue;
-    // Before a short text stands its length, which is another for each call.
-    if (argument[start - 1] !== 0xa0 + opened.length)
-      throw new Error("BullMQ packs its options otherwise now.");
-    const head = argument.toString("hex", 0, start - 1);
-    return { at, text, packed: true, head, tail: argument.toString("hex", start + opened.length) };
-  }
-  return null;
+  const isPacked = Buffer.isBuffer(argument);
+  if (!isPacked && typeof argument !== "string") return null;
+  const text = open.findIndex((opened) => argument.includes(opened));
+  const opened = open[text];
+  if (opened === undefined) return null;
+  const start = argument.indexOf(opened);
+  const end = start + opened.length;
+  if (!isPacked)
+    return { at, text, packed: false, head: argument.slice(0, start), tail: argument.slice(end) };
+  // Before a short text stands its length, which is another for each call.
+  if (argument[start - 1] !== 0xa0 + opened.length)
+    throw new Error("BullMQ packs its options otherwise now.");
+  const head = argument.toString("hex", 0, start - 1);
+  return { at, text, packed: true, head, tail: argument.toString("hex", end) };
 }
 
 /**
