@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { selectRows, takeBack, type RetrySelection } from "../../src/run/retry.js";
@@ -69,6 +69,12 @@ describe("A retry", () => {
       false,
       false,
     ]);
+    const last = (await readFile(path, "utf8")).trimEnd().split("\n").at(-1) ?? "";
+    expect(JSON.parse(last)).toEqual({
+      event: "retry",
+      at: expect.stringMatching(/^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/) as string,
+      rowIndexes: [2, 4],
+    });
   });
 
   it("is refused when no row is meant, and changes nothing", async () => {
