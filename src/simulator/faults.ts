@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.js";
 import { drawUniform } from "./request-fingerprint.js";
-import { isVendorErrorName, vendorErrors, type VendorErrorName } from "./vendor-errors.js";
+import { isRequestError, isVendorErrorName, vendorErrors, type VendorErrorName } from "./vendor-errors.js";
 
 /**
  * What can go wrong with the connection or the body instead of an orderly refusal.
@@ -60,30 +60,10 @@ export const simulatedFaults: readonly SimulatedFault[] = [
 export type ErrorMix = Partial<Readonly<Record<SimulatedFault, number>>>;
 
 /** A request drawn for one of these meets it at every call; all other faults are drawn for each call. */
-const permanentFaults = new Set<SimulatedFault>([
-  "invalid_parameter",
-  "context_length",
-  "algorithm_invalid_parameter",
-  "content_inspection",
-  "content_inspection_in_message",
-  "intellectual_property",
-  "faq_rule",
-  "custom_role",
-  "invalid_url",
-  "invalid_file",
-  "bad_request",
-  "too_large",
-  "empty_content",
-  "role_error",
-  "index_error",
-  "missing_content_length",
-  "truncated_answer",
-  "content_filter",
-  "fenced_json_output",
-]);
-
 export function isPermanentFault(fault: SimulatedFault): boolean {
-  return permanentFaults.has(fault);
+  return (
+    isRequestError(fault) || ["truncated_answer", "content_filter", "fenced_json_output"].includes(fault)
+  );
 }
 
 export function isSimulatedFault(name: string): name is SimulatedFault {
