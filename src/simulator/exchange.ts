@@ -1,6 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 
 import type { CallLog, Outcome } from "./call-log.js";
+import type { SimulatedUsage } from "./usage.js";
 
 /**
  * One call of the model, from its arrival to its one outcome.
@@ -16,6 +17,8 @@ export class Exchange {
   #open = true;
   /** Set once the body is read; null before. */
   fingerprint: string | null = null;
+  /** What the answer in the making will have cost; null when none is made. */
+  making: SimulatedUsage | null = null;
 
   constructor(request: IncomingMessage, response: ServerResponse, log: CallLog, nowMs: number) {
     this.#request = request;
@@ -28,7 +31,7 @@ export class Exchange {
   /** Gives up an exchange that nobody waits for any more; no effect on a settled one. */
   abandon(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#settle({ kind: "dropped" });
+    this.#settle({ kind: "dropped", usage: this.making });
   }
 
   get log(): CallLog {
@@ -38,6 +41,12 @@ export class Exchange {
   header(name: string): string | null {
     const value = this.#request.headers[name];
     return typeof value === "string" ? value : null;
+  }
+
+  /** As a bearer token, or as the vendor's gateway takes it from the address too; null for none. */
+  key(): string | null {
+    const bearer = /^Bearer (\S+)/.exec(this.header("authorization") ?? "")?.[1];
+    return bearer ?? new URLSearchParams(this.#request.url?.split("?")[1]).get("api_key");
   }
 
   /** Runs an action after a while, at once for 0; never when the exchange is settled by then. */
@@ -51,7 +60,7 @@ export class Exchange {
     }, delayMs);
   }
 
-  send(status: number, headers: OutgoingHttpHeaders, body: string, outcome: Outcome): void {
+  send(status: number, headers: OutgoingHttpHeaders, body: string | Uint8Array, outcome: Outcome): void {
     if (!this.#open) return;
     this.#settle(outcome);
     this.#response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
@@ -76,6 +85,11 @@ export class Exchange {
     if (!this.#open) return;
     this.#settle(outcome);
     this.#response.end();
+  }
+
+  /** Closes the connection when the answer is out, although its head lets the client keep it. */
+  closeAfterAnswer(): void {
+    this.#response.once("finish", () => this.#request.socket.destroySoon());
   }
 
   /** Resets the connection, so that the client sees ECONNRESET rather than an orderly end. */

@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.js";
-import { checkErrorMix, type ErrorMix } from "./faults.js";
+import { checkErrorMix } from "./error-mix.js";
+import type { ErrorMix } from "./faults.js";
 import type { Latency } from "./latency.js";
 import type { RateLimits } from "./rate-limiter.js";
 
@@ -15,14 +16,16 @@ export interface SimulatorOptions {
   readonly latency?: Latency;
   /** Added for each output token; streams are paced by it. @default 0 */
   readonly perOutputTokenMs?: number;
-  /** Probabilities of faults; see parseErrorMix. @default none */
+  /** Shares of faults and oddities; see parseErrorMix. @default none */
   readonly errors?: ErrorMix;
   /** @default none */
   readonly limits?: RateLimits;
   /** Sent as Retry-After with every 429, whole seconds; null sends none, as Model Studio does. @default null */
   readonly retryAfterSeconds?: number | null;
-  /** When set, calls with another key get 401. */
+  /** When set, calls with another key or none get 401. */
   readonly apiKey?: string;
+  /** Calls without a key get 401. @default false */
+  readonly requireKey?: boolean;
   /** How long calls of the Batch Chat path are held open before they are answered. @default 0 */
   readonly batchChatDelayMs?: number;
   /** How long the fault `slow_body` takes to send a body. @default 10000 */
@@ -47,6 +50,7 @@ const defaults: ResolvedSimulatorOptions = {
   limits: {},
   retryAfterSeconds: null,
   apiKey: null,
+  requireKey: false,
   batchChatDelayMs: 0,
   slowBodyMs: 10_000,
   strictModels: false,

@@ -6,7 +6,9 @@ import type { Endpoint } from "./chat-request.js";
 import { errorBody, invalidParameter } from "./error-body.js";
 import { Exchange } from "./exchange.js";
 import { listedModels } from "./model-traits.js";
+import { parseJson } from "./json.js";
 import { ModelServer } from "./model-server.js";
+import { requestFingerprint } from "./request-fingerprint.js";
 import { resolveSimulatorOptions, type SimulatorOptions } from "./simulator-options.js";
 
 /** A running simulator. */
@@ -59,6 +61,12 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       open.add(exchange);
       response.once("close", () => open.delete(exchange));
       readBody(request, (body) => models.handle(exchange, endpoint, body));
+      return;
+    }
+    if (path === "/__calls" && request.method === "POST") {
+      readBody(request, (body) =>
+        sendJson(response, 200, log.ofRequest(requestFingerprint(parseJson(body ?? "")))),
+      );
       return;
     }
     request.resume();

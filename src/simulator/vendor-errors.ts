@@ -1,13 +1,14 @@
 /** An error as Model Studio words it, in both protocols. */
 export interface VendorError {
   readonly status: number;
-  /** `error.code` on the OpenAI-compatible path. */
+  /** `error.code` on the OpenAI-compatible path; "" is sent as null. */
   readonly compatibleCode: string;
   /** `error.type` on the OpenAI-compatible path. */
   readonly compatibleType: string;
   /** `code` on the native path. */
   readonly nativeCode: string;
   readonly message: string;
+  readonly nativeMessage: string;
 }
 
 // Each line: status | native code | code of the compatible path, "=" for the same | message.
@@ -110,11 +111,15 @@ export type VendorErrorName = keyof typeof lines;
 /** Codes whose `error.type` is `invalid_request_error`; elsewhere it repeats the code. */
 const requestTypes = ["invalid_parameter_error", "invalid_api_key", "model_not_found", "model_not_supported"];
 
+/** Messages by native code, where that path words them otherwise. */
+const nativeMessages: Readonly<Record<string, string>> = { InvalidApiKey: "Invalid API-key provided." };
+
 function readLine(line: string): VendorError {
   const [status, nativeCode = "", compatible = "", message = ""] = line.split(" | ");
   const compatibleCode = compatible === "=" ? nativeCode : compatible;
   const compatibleType = requestTypes.includes(compatibleCode) ? "invalid_request_error" : compatibleCode;
-  return { status: Number(status), compatibleCode, compatibleType, nativeCode, message };
+  const nativeMessage = nativeMessages[nativeCode] ?? message;
+  return { status: Number(status), compatibleCode, compatibleType, nativeCode, message, nativeMessage };
 }
 
 /**
