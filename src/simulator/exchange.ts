@@ -12,7 +12,7 @@ import type { SimulatedUsage } from "./usage.js";
 export class Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #log: CallLog;
+  readonly log: CallLog;
   #timer: NodeJS.Timeout | null = null;
   #open = true;
   /** Set once the body is read; null before. */
@@ -23,7 +23,7 @@ export class Exchange {
   constructor(request: IncomingMessage, response: ServerResponse, log: CallLog, nowMs: number) {
     this.#request = request;
     this.#response = response;
-    this.#log = log;
+    this.log = log;
     log.begin(nowMs);
     response.once("close", () => this.abandon());
   }
@@ -32,10 +32,6 @@ export class Exchange {
   abandon(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#settle({ kind: "dropped", usage: this.making });
-  }
-
-  get log(): CallLog {
-    return this.#log;
   }
 
   header(name: string): string | null {
@@ -102,6 +98,6 @@ export class Exchange {
   #settle(outcome: Outcome): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#log.end(this.fingerprint, outcome);
+    this.log.end(this.fingerprint, outcome);
   }
 }

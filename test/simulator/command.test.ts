@@ -13,7 +13,7 @@ async function callWith(address: string, headers: Record<string, string> = {}) {
 }
 
 describe("promptmill simulator", () => {
-  it("asks for a key, serves a run by the address that it prints, and is odd as it was told", async () => {
+  it("asks for a key, serves a run by the address that it prints, and is odd as asked for", async () => {
     const cwd = await tempFolder();
     const server = spawnCli(["simulator", "--behave", "usage:missing"], { cwd });
     let printed = "";
@@ -34,7 +34,7 @@ describe("promptmill simulator", () => {
     expect((await server.ended).code).toBe(0);
   });
 
-  it("answers without a key when told to", async () => {
+  it("answers without a key by --no-key", async () => {
     const cwd = await tempFolder();
     const server = spawnCli(["simulator", "--no-key", "--strict-models"], { cwd });
     let printed = "";
