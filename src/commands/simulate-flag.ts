@@ -3,7 +3,7 @@ import type { SimulatorOptions } from "../simulator/index.js";
 
 /**
  * Reads `--simulate [spec]`: without a spec a well-behaved model; else comma-separated `name=value`, where
- * a name is `latency` (ms), `seed`, `rpm`, `tpm` or a fault with its probability.
+ * a name is `latency` (ms), `seed`, `rpm`, `tpm`, or a fault or oddity with its share (every call without).
  */
 export async function parseSimulateFlag(
   flag: string | boolean | undefined,
@@ -38,6 +38,6 @@ function numberOf(name: string, value: string): number {
   if (value.trim() !== "" && Number.isFinite(number) && number >= 0) return number;
   throw new UsageError(`--simulate: ${name}: expected a number from 0, received ${JSON.stringify(value)}.`, {
     code: "simulate_invalid",
-    hint: "For example: --simulate latency=50,rate_limit=0.1",
+    hint: "For example: --simulate latency=50,rate_limit=0.1,usage:missing",
   });
 }

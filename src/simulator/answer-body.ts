@@ -1,9 +1,11 @@
 import { isThinking, type ChatRequest } from "./chat-request.js";
 import type { SimulatedAnswer } from "./answers/compose-answer.js";
+import { choiceError } from "./finish-reasons.js";
 import { logProbabilities } from "./log-probabilities.js";
 import type { Markers } from "./markers.js";
 import type { ModelTraits } from "./model-traits.js";
 import { usageBody } from "./usage.js";
+import { jsonText, usageInShape } from "./usage-shapes.js";
 
 /** What an answer's body says beside the answer. */
 export interface AnswerEnvelope {
@@ -16,46 +18,44 @@ export interface AnswerEnvelope {
   readonly created: number;
 }
 
-/** `usage` as the protocol and model word it; null when a marker asks for none. */
-export function envelopeUsage(envelope: AnswerEnvelope): Record<string, unknown> | null {
-  const { request, traits, markers, answer } = envelope;
-  if (markers.usage === "none") return null;
-  return usageBody(answer.usage, {
-    protocol: request.protocol,
-    multimodal:
-      request.endpoint === "multimodal" || (request.protocol === "openai" && answer.usage.image > 0),
+/** `usage` as the protocol and model word it, or in the shape asked for; undefined for none. */
+export function envelopeUsage({ request, traits, markers, answer }: AnswerEnvelope): unknown {
+  const { protocol, endpoint } = request;
+  const usual = usageBody(answer.usage, {
+    protocol,
+    multimodal: endpoint === "multimodal" || (protocol === "openai" && answer.usage.image > 0),
     thinking: isThinking(request, traits.thinking),
-    nullDetails: traits.translation !== null,
-    plain: markers.usage === "plain",
   });
+  // qwen-mt sends null for the details, and none by the native protocol.
+  const ownShape = traits.translation === null ? undefined : protocol === "openai" ? "null_details" : "plain";
+  return usageInShape(markers.usage ?? ownShape, answer.usage, usual, protocol);
 }
 
 /** The body of an answer that is not streamed, in the request's protocol. */
 export function answerBody(envelope: AnswerEnvelope): string {
-  return JSON.stringify(
-    envelope.request.protocol === "dashscope" ? nativeBody(envelope) : compatibleBody(envelope),
-  );
+  const native = envelope.request.protocol === "dashscope";
+  return jsonText(native ? nativeBody(envelope) : compatibleBody(envelope), envelope.markers.usage);
 }
 
 function compatibleBody(envelope: AnswerEnvelope): Record<string, unknown> {
-  const { request, answer, requestId } = envelope;
+  const { request, answer, markers, requestId } = envelope;
   const message = {
     role: "assistant",
-    content: answer.text,
-    ...(answer.reasoning === null ? {} : { reasoning_content: answer.reasoning }),
-    ...(answer.toolCalls === null ? {} : { tool_calls: answer.toolCalls }),
+    content: markers.text === "parts" ? contentParts(answer) : answer.text,
+    reasoning_content: (markers.text === "parts" ? null : answer.reasoning) ?? undefined,
+    tool_calls: answer.toolCalls ?? undefined,
   };
   const choices = typeof request.parameters["n"] === "number" ? request.parameters["n"] : 1;
-  const usage = envelopeUsage(envelope);
   return {
     choices: Array.from({ length: choices }, (_, index) => ({
       message,
       finish_reason: answer.finishReason,
       index,
       logprobs: logProbabilities(answer.text, request),
+      ...choiceError(markers.finish),
     })),
     object: "chat.completion",
-    ...(usage === null ? {} : { usage }),
+    usage: envelopeUsage(envelope),
     created: envelope.created,
     system_fingerprint: null,
     model: request.model,
@@ -63,12 +63,20 @@ function compatibleBody(envelope: AnswerEnvelope): Record<string, unknown> {
   };
 }
 
+/** As Mistral's reasoning models answer. */
+function contentParts({ text, reasoning }: SimulatedAnswer): unknown[] {
+  const thinking =
+    reasoning === null ? [] : [{ type: "thinking", thinking: [{ type: "text", text: reasoning }] }];
+  const middle = Math.ceil(text.length / 2);
+  const halves = [text.slice(0, middle), text.slice(middle)];
+  return [...thinking, ...halves.map((half) => ({ type: "text", text: half }))];
+}
+
 function nativeBody(envelope: AnswerEnvelope): Record<string, unknown> {
   const { answer } = envelope;
-  const usage = envelopeUsage(envelope);
   return {
     output: nativeOutput(envelope, answer.text, answer.reasoning, answer.finishReason),
-    ...(usage === null ? {} : { usage }),
+    usage: envelopeUsage(envelope),
     request_id: envelope.requestId,
   };
 }
@@ -81,9 +89,9 @@ export function nativeOutput(
   envelope: AnswerEnvelope,
   text: string,
   reasoning: string | null,
-  finishReason: string,
+  finishReason: string | null,
 ): Record<string, unknown> {
-  const { request, answer, traits } = envelope;
+  const { request, answer, traits, markers } = envelope;
   const multimodal = request.endpoint === "multimodal";
   const asMessage =
     multimodal || traits.thinking === "only" || request.parameters["result_format"] === "message";
@@ -91,11 +99,9 @@ export function nativeOutput(
   const message = {
     role: "assistant",
     content: multimodal ? (text === "" ? [] : [{ text }]) : text,
-    ...(reasoning === null ? {} : { reasoning_content: reasoning }),
-    ...(answer.toolCalls === null ? {} : { tool_calls: answer.toolCalls }),
+    reasoning_content: reasoning ?? undefined,
+    tool_calls: answer.toolCalls ?? undefined,
   };
-  const logprobs = logProbabilities(text, request);
-  return {
-    choices: [{ finish_reason: finishReason, message, ...(logprobs === null ? {} : { logprobs }) }],
-  };
+  const logprobs = logProbabilities(text, request) ?? undefined;
+  return { choices: [{ finish_reason: finishReason, message, logprobs, ...choiceError(markers.finish) }] };
 }

@@ -8,6 +8,8 @@ export interface RequestCalls {
   readonly answered: number;
   /** Answers made and billed whose delivery was spoiled. */
   readonly spoiled: number;
+  /** All that would be billed: answered, spoiled, and left by a client while its answer was made. */
+  readonly billed: number;
   /** The beginning of the last user message. */
   readonly lastUserText: string;
 }
@@ -41,6 +43,8 @@ export interface CallCounts {
   };
   /** Would be billed by spoiled calls. */
   readonly spoiledTokens: { readonly input: number; readonly output: number };
+  /** Would be billed by dropped calls, whose client left while the answer was made. */
+  readonly droppedTokens: { readonly input: number; readonly output: number };
   /** By fingerprint (requestFingerprint); empty with `trackRequests: false`. */
   readonly perRequest: ReadonlyMap<string, RequestCalls>;
 }
@@ -48,15 +52,12 @@ export interface CallCounts {
 export type Outcome =
   | { readonly kind: "answered" | "spoiled"; readonly usage: SimulatedUsage }
   | { readonly kind: "rejected"; readonly code: string }
-  | { readonly kind: "dropped" };
+  /** `usage` of the answer that was being made; null when none was. */
+  | { readonly kind: "dropped"; readonly usage: SimulatedUsage | null };
 
-interface MutableRequestCalls {
-  calls: number;
-  admitted: number;
-  answered: number;
-  spoiled: number;
-  lastUserText: string;
-}
+type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
+type Totals = Omit<CallCounts, "perRequest">;
+type TrackedRequest = Mutable<RequestCalls> & { admitted: number };
 
 const shownTextLength = 120;
 /** Without tracking, call numbers are kept in this many slots, which requests may share. */
@@ -65,20 +66,29 @@ const untrackedSlots = 1 << 18;
 /** Counts calls. `trackRequests: false` keeps memory constant, whatever the number of distinct requests. */
 export class CallLog {
   readonly #tracked: boolean;
-  readonly #requests = new Map<string, MutableRequestCalls>();
+  readonly #requests = new Map<string, TrackedRequest>();
   readonly #untracked: Uint16Array;
-  #total = 0;
-  #answered = 0;
-  #spoiled = 0;
-  #dropped = 0;
-  #inFlight = 0;
-  #peakInFlight = 0;
   #firstMs: number | null = null;
   readonly #perSecond: number[] = [];
-  readonly #rejected = new Map<string, number>();
-  readonly #faults = new Map<SimulatedFault, number>();
+  readonly #rejected: Record<string, number> = {};
+  readonly #faults: Partial<Record<SimulatedFault, number>> = {};
   readonly #tokens = { input: 0, output: 0, cachedInput: 0, reasoning: 0 };
   readonly #spoiledTokens = { input: 0, output: 0 };
+  readonly #droppedTokens = { input: 0, output: 0 };
+  readonly #totals: Mutable<Totals> = {
+    total: 0,
+    answered: 0,
+    rejected: this.#rejected,
+    spoiled: 0,
+    dropped: 0,
+    inFlight: 0,
+    peakInFlight: 0,
+    perSecond: this.#perSecond,
+    faults: this.#faults,
+    tokens: this.#tokens,
+    spoiledTokens: this.#spoiledTokens,
+    droppedTokens: this.#droppedTokens,
+  };
 
   constructor(trackRequests: boolean) {
     this.#tracked = trackRequests;
@@ -87,13 +97,14 @@ export class CallLog {
 
   /** Calls so far, those in flight included. */
   get total(): number {
-    return this.#total;
+    return this.#totals.total;
   }
 
   begin(nowMs: number): void {
-    this.#total++;
-    this.#inFlight++;
-    this.#peakInFlight = Math.max(this.#peakInFlight, this.#inFlight);
+    const totals = this.#totals;
+    totals.total++;
+    totals.inFlight++;
+    totals.peakInFlight = Math.max(totals.peakInFlight, totals.inFlight);
     this.#firstMs ??= nowMs;
     const second = Math.floor((nowMs - this.#firstMs) / 1_000);
     while (this.#perSecond.length <= second) this.#perSecond.push(0);
@@ -105,8 +116,8 @@ export class CallLog {
     if (!this.#tracked) return;
     const request = this.#requests.get(fingerprint);
     if (request === undefined) {
-      const text = lastUserText.slice(0, shownTextLength);
-      this.#requests.set(fingerprint, { calls: 1, admitted: 0, answered: 0, spoiled: 0, lastUserText: text });
+      const none = { calls: 1, admitted: 0, answered: 0, spoiled: 0, billed: 0 };
+      this.#requests.set(fingerprint, { ...none, lastUserText: lastUserText.slice(0, shownTextLength) });
     } else {
       request.calls++;
     }
@@ -125,59 +136,49 @@ export class CallLog {
   }
 
   meet(fault: SimulatedFault): void {
-    this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + 1);
+    this.#faults[fault] = (this.#faults[fault] ?? 0) + 1;
   }
 
   /** `fingerprint` is null for a call whose body could not be read. */
   end(fingerprint: string | null, outcome: Outcome): void {
-    this.#inFlight--;
-    const request = fingerprint === null ? undefined : this.#requests.get(fingerprint);
-    switch (outcome.kind) {
-      case "answered":
-        this.#answered++;
-        if (request !== undefined) request.answered++;
-        this.#tokens.input += outcome.usage.input;
-        this.#tokens.output += outcome.usage.output;
-        this.#tokens.cachedInput += outcome.usage.cachedInput;
-        this.#tokens.reasoning += outcome.usage.reasoning;
-        break;
-      case "spoiled":
-        this.#spoiled++;
-        if (request !== undefined) request.spoiled++;
-        this.#spoiledTokens.input += outcome.usage.input;
-        this.#spoiledTokens.output += outcome.usage.output;
-        break;
-      case "rejected":
-        this.#rejected.set(outcome.code, (this.#rejected.get(outcome.code) ?? 0) + 1);
-        break;
-      case "dropped":
-        this.#dropped++;
-        break;
+    this.#totals.inFlight--;
+    if (outcome.kind === "rejected") {
+      this.#rejected[outcome.code] = (this.#rejected[outcome.code] ?? 0) + 1;
+      return;
     }
+    const { kind, usage } = outcome;
+    const request = fingerprint === null ? undefined : this.#requests.get(fingerprint);
+    this.#totals[kind]++;
+    if (request !== undefined && kind !== "dropped") request[kind]++;
+    if (usage === null) return;
+    if (request !== undefined) request.billed++;
+    const tokens =
+      kind === "answered" ? this.#tokens : kind === "spoiled" ? this.#spoiledTokens : this.#droppedTokens;
+    tokens.input += usage.input;
+    tokens.output += usage.output;
+    if (kind !== "answered") return;
+    this.#tokens.cachedInput += usage.cachedInput;
+    this.#tokens.reasoning += usage.reasoning;
+  }
+
+  /** What became of one request; null for one that was not called. */
+  ofRequest(fingerprint: string): RequestCalls | null {
+    const request = this.#requests.get(fingerprint);
+    if (request === undefined) return null;
+    const { admitted: _admitted, ...calls } = request;
+    return calls;
   }
 
   /** A copy: what happens after does not change it. */
   counts(): CallCounts {
     const perRequest = new Map<string, RequestCalls>();
-    for (const [fingerprint, { calls, answered, spoiled, lastUserText }] of this.#requests) {
-      perRequest.set(fingerprint, { calls, answered, spoiled, lastUserText });
+    for (const [fingerprint, { admitted: _admitted, ...calls }] of this.#requests) {
+      perRequest.set(fingerprint, calls);
     }
     return { ...this.totals(), perRequest };
   }
 
-  totals(): Omit<CallCounts, "perRequest"> {
-    return {
-      total: this.#total,
-      answered: this.#answered,
-      rejected: Object.fromEntries(this.#rejected),
-      spoiled: this.#spoiled,
-      dropped: this.#dropped,
-      inFlight: this.#inFlight,
-      peakInFlight: this.#peakInFlight,
-      perSecond: [...this.#perSecond],
-      faults: Object.fromEntries(this.#faults),
-      tokens: { ...this.#tokens },
-      spoiledTokens: { ...this.#spoiledTokens },
-    };
+  totals(): Totals {
+    return structuredClone(this.#totals);
   }
 }

@@ -41,7 +41,7 @@ export function readChatRequest(body: JsonRecord, endpoint: Endpoint, sse: boole
   const protocol = protocolOf(endpoint);
   const native = protocol === "dashscope";
   const input = isRecord(body["input"]) ? body["input"] : {};
-  const messages = native ? input["messages"] : body["messages"];
+  const messages = native ? nativeMessages(input) : body["messages"];
   return {
     protocol,
     endpoint,
@@ -50,6 +50,13 @@ export function readChatRequest(body: JsonRecord, endpoint: Endpoint, sse: boole
     parameters: native ? (isRecord(body["parameters"]) ? body["parameters"] : {}) : body,
     stream: native ? sse : body["stream"] === true,
   };
+}
+
+/** A native text call may give a `prompt` in place of messages. */
+export function nativeMessages({ messages, prompt }: JsonRecord): unknown {
+  return messages === undefined && typeof prompt === "string"
+    ? [{ role: "user", content: prompt }]
+    : messages;
 }
 
 function readMessage(message: unknown): ChatMessage {
@@ -97,6 +104,11 @@ export function lastUserText(request: ChatRequest): string {
     if (message?.role === "user") return message.text;
   }
   return "";
+}
+
+/** The texts of all messages. */
+export function promptText(request: ChatRequest): string {
+  return request.messages.map((message) => message.text).join("\n");
 }
 
 /** Whether thinking is on: as asked, else the model's default. */

@@ -2,12 +2,17 @@ import type { OutgoingHttpHeaders } from "node:http";
 
 import { answerBody, type AnswerEnvelope } from "./answer-body.js";
 import { answerEvents, errorEvent } from "./answer-events.js";
+import { bodyForms } from "./body-forms.js";
 import { errorCode } from "./error-body.js";
 import type { Exchange } from "./exchange.js";
 import type { TransportFault } from "./faults.js";
 import { vendorErrors } from "./vendor-errors.js";
 
-export interface Pace {
+/** An answer on its way to the client. */
+export interface Delivery {
+  readonly exchange: Exchange;
+  readonly envelope: AnswerEnvelope;
+  readonly headers: OutgoingHttpHeaders;
   /** What the whole answer takes to be generated; a stream is spread over it. Milliseconds. */
   readonly generationMs: number;
   readonly slowBodyMs: number;
@@ -15,88 +20,85 @@ export interface Pace {
 
 const eventStream = { "content-type": "text/event-stream;charset=UTF-8", "cache-control": "no-cache" };
 
-/** Sends an answer as it should be. */
-export function deliver(
-  exchange: Exchange,
-  envelope: AnswerEnvelope,
-  headers: OutgoingHttpHeaders,
-  pace: Pace,
-): void {
+/** Sends a good answer, its body in the form that is asked for. */
+export function deliver({ exchange, envelope, headers, generationMs }: Delivery): void {
   const outcome = { kind: "answered", usage: envelope.answer.usage } as const;
+  const { fragment, body: form } = envelope.markers;
+  if (form === "close") exchange.closeAfterAnswer();
+  else if (form !== undefined) {
+    const streamed = form === "events" || (envelope.request.stream && form !== "whole");
+    const whole = streamed ? answerEvents(envelope).join("") : answerBody(envelope);
+    const [body, encoding] = bodyForms[form]?.[1](whole, streamed) ?? [whole];
+    const type = streamed && form !== "events" ? eventStream : {};
+    const encoded = encoding === undefined ? {} : { "content-encoding": encoding };
+    exchange.send(200, { ...headers, ...type, ...encoded }, body, outcome);
+    return;
+  }
   if (!envelope.request.stream) {
     exchange.send(200, headers, answerBody(envelope), outcome);
     return;
   }
   exchange.begin(200, { ...headers, ...eventStream }, null);
   const events = answerEvents(envelope);
-  const { fragmentBytes } = envelope.markers;
-  const parts = fragmentBytes === null ? events : fragments(events.join(""), fragmentBytes);
-  writeParts(exchange, parts, pace.generationMs, () => exchange.finishStream(outcome));
+  const parts = fragment === undefined ? events : fragments(events.join(""), fragment);
+  writeParts(exchange, parts, generationMs, () => exchange.finishStream(outcome));
 }
 
 /** Sends an answer as the fault would have it. Faults that need no answer never come here. */
-export function deliverSpoiled(
-  exchange: Exchange,
-  envelope: AnswerEnvelope,
-  headers: OutgoingHttpHeaders,
-  fault: TransportFault,
-  pace: Pace,
-): void {
-  const spoiled = { kind: "spoiled", usage: envelope.answer.usage } as const;
-  const answered = { kind: "answered", usage: envelope.answer.usage } as const;
+export function deliverSpoiled(delivery: Delivery, fault: TransportFault): void {
+  const { exchange, envelope, slowBodyMs } = delivery;
   const { stream } = envelope.request;
   const events = stream ? answerEvents(envelope) : [];
-  const body = stream ? events.join("") : answerBody(envelope);
-  const allHeaders = stream ? { ...headers, ...eventStream } : headers;
-  const half = Math.ceil(events.length / 2);
-  switch (fault) {
-    case "reset_after_answer":
-      exchange.reset(spoiled);
-      return;
-    case "empty_body":
-      exchange.send(200, allHeaders, "", spoiled);
-      return;
-    case "malformed_json":
-      exchange.send(200, allHeaders, malformed(body), spoiled);
-      return;
-    case "truncated_body": {
-      const bytes = Buffer.from(body);
-      exchange.begin(200, allHeaders, bytes.length);
-      exchange.write(bytes.subarray(0, Math.floor(bytes.length / 2)));
-      // A moment for the first half to leave: a reset at once would overtake it.
-      exchange.after(5, () => exchange.reset(spoiled));
-      return;
-    }
-    case "slow_body": {
-      const bytes = Buffer.from(body);
-      exchange.begin(200, allHeaders, bytes.length);
-      writeParts(exchange, fragments(bytes, Math.ceil(bytes.length / 20)), pace.slowBodyMs, () =>
-        exchange.finishStream(answered),
-      );
-      return;
-    }
-    case "stream_error":
-    case "stream_throttled": {
-      const throttled = fault === "stream_throttled";
-      const error = throttled ? vendorErrors.token_quota : vendorErrors.server_error;
-      exchange.begin(200, allHeaders, null);
-      for (const event of events.slice(0, half)) exchange.write(event);
-      exchange.write(errorEvent(envelope, half + 1, throttled));
-      exchange.finishStream({ kind: "rejected", code: errorCode(error, envelope.request.protocol) });
-      return;
-    }
-    case "stalled_stream":
-      exchange.begin(200, allHeaders, null);
-      for (const event of events.slice(0, half)) exchange.write(event);
-      return;
-    default:
-      deliver(exchange, envelope, headers, pace);
-  }
+  const body = Buffer.from(stream ? events.join("") : answerBody(envelope));
+  const headers = stream ? { ...delivery.headers, ...eventStream } : delivery.headers;
+  const spoiled = { kind: "spoiled", usage: envelope.answer.usage } as const;
+  const half = body.subarray(0, Math.floor(body.length / 2));
+  if (fault === "reset_after_answer") exchange.reset(spoiled);
+  else if (fault === "empty_body") exchange.send(200, headers, "", spoiled);
+  else if (fault === "malformed_json") {
+    // Cut in the middle and closed with a bracket that nothing opened; in a stream, in the middle of an event.
+    exchange.send(200, headers, Buffer.concat([half, Buffer.from("]]\n\n")]), spoiled);
+  } else if (fault === "truncated_body") {
+    exchange.begin(200, headers, body.length);
+    exchange.write(half);
+    // A moment for the first half to leave: a reset at once would overtake it.
+    exchange.after(5, () => exchange.reset(spoiled));
+  } else if (fault === "slow_body") {
+    exchange.begin(200, headers, body.length);
+    writeParts(exchange, fragments(body, Math.ceil(body.length / 20)), slowBodyMs, () =>
+      exchange.finishStream({ kind: "answered", usage: envelope.answer.usage }),
+    );
+  } else deliverHalf({ ...delivery, headers }, events, fault);
 }
 
-/** Cut in the middle and closed with a bracket that nothing opened; in a stream, in the middle of an event. */
-function malformed(body: string): string {
-  return `${body.slice(0, Math.floor(body.length / 2))}]]\n\n`;
+/** Half a stream, then an error or, for a stalled one, nothing more. */
+function deliverHalf(
+  { exchange, envelope, headers }: Delivery,
+  events: readonly string[],
+  fault: TransportFault,
+): void {
+  const half = Math.ceil(events.length / 2);
+  exchange.begin(200, headers, null);
+  for (const event of events.slice(0, half)) exchange.write(event);
+  if (fault === "stalled_stream") return;
+  exchange.write(errorEvent(envelope, half + 1, fault));
+  const error = fault === "stream_throttled" ? vendorErrors.token_quota : vendorErrors.server_error;
+  exchange.finishStream({ kind: "rejected", code: errorCode(error, envelope.request.protocol) });
+}
+
+/** Keeps a call alive without answering it, until the client leaves. */
+export function deliverPings(
+  exchange: Exchange,
+  headers: OutgoingHttpHeaders,
+  stream: boolean,
+  everyMs: number,
+): void {
+  exchange.begin(200, stream ? { ...headers, ...eventStream } : headers, null);
+  const ping = (): void => {
+    exchange.write(stream ? ": ping\n\n" : "\n");
+    exchange.after(Math.max(everyMs, 1), ping);
+  };
+  ping();
 }
 
 function fragments(body: string | Buffer, bytes: number): Uint8Array[] {

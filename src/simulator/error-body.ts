@@ -3,7 +3,7 @@ import { type VendorError, vendorErrors } from "./vendor-errors.js";
 
 /** A refused parameter: 400 `invalid_parameter_error`, native `InvalidParameter`, with this wording. */
 export function invalidParameter(message: string): VendorError {
-  return { ...vendorErrors.invalid_parameter, message };
+  return { ...vendorErrors.invalid_parameter, message, nativeMessage: message };
 }
 
 /** The same, with the prefix that errors of the inference layer carry in both protocols. */
@@ -18,13 +18,13 @@ export function refusedByModel(message: string): VendorError {
 export function errorBody(error: VendorError, protocol: Protocol, requestId: string): string {
   return JSON.stringify(
     protocol === "dashscope"
-      ? { code: error.nativeCode, message: error.message, request_id: requestId }
+      ? { code: error.nativeCode, message: error.nativeMessage, request_id: requestId }
       : {
           error: {
             message: error.message,
             type: error.compatibleType,
             param: null,
-            code: error.compatibleCode,
+            code: error.compatibleCode || null,
           },
           id: `chatcmpl-${requestId}`,
           request_id: requestId,
@@ -32,7 +32,7 @@ export function errorBody(error: VendorError, protocol: Protocol, requestId: str
   );
 }
 
-/** The code that the protocol's body carries. */
+/** The code that the protocol's body carries, its status where that has none. */
 export function errorCode(error: VendorError, protocol: Protocol): string {
-  return protocol === "dashscope" ? error.nativeCode : error.compatibleCode;
+  return protocol === "dashscope" ? error.nativeCode : error.compatibleCode || String(error.status);
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
 
 import type { CallLog, Outcome } from "./call-log.js";
+import type { SimulatedUsage } from "./usage.js";
 
 /**
  * One call of the model, from its arrival to its one outcome.
@@ -11,16 +12,18 @@ import type { CallLog, Outcome } from "./call-log.js";
 export class Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
-  readonly #log: CallLog;
+  readonly log: CallLog;
   #timer: NodeJS.Timeout | null = null;
   #open = true;
   /** Set once the body is read; null before. */
   fingerprint: string | null = null;
+  /** What the answer in the making will have cost; null when none is made. */
+  making: SimulatedUsage | null = null;
 
   constructor(request: IncomingMessage, response: ServerResponse, log: CallLog, nowMs: number) {
     this.#request = request;
     this.#response = response;
-    this.#log = log;
+    this.log = log;
     log.begin(nowMs);
     response.once("close", () => this.abandon());
   }
@@ -28,16 +31,18 @@ export class Exchange {
   /** Gives up an exchange that nobody waits for any more; no effect on a settled one. */
   abandon(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#settle({ kind: "dropped" });
-  }
-
-  get log(): CallLog {
-    return this.#log;
+    this.#settle({ kind: "dropped", usage: this.making });
   }
 
   header(name: string): string | null {
     const value = this.#request.headers[name];
     return typeof value === "string" ? value : null;
+  }
+
+  /** As a bearer token, or as the vendor's gateway takes it from the address too; null for none. */
+  key(): string | null {
+    const bearer = /^Bearer (\S+)/.exec(this.header("authorization") ?? "")?.[1];
+    return bearer ?? new URLSearchParams(this.#request.url?.split("?")[1]).get("api_key");
   }
 
   /** Runs an action after a while, at once for 0; never when the exchange is settled by then. */
@@ -51,7 +56,7 @@ export class Exchange {
     }, delayMs);
   }
 
-  send(status: number, headers: OutgoingHttpHeaders, body: string, outcome: Outcome): void {
+  send(status: number, headers: OutgoingHttpHeaders, body: string | Uint8Array, outcome: Outcome): void {
     if (!this.#open) return;
     this.#settle(outcome);
     this.#response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
@@ -78,6 +83,11 @@ export class Exchange {
     this.#response.end();
   }
 
+  /** Closes the connection when the answer is out, although its head lets the client keep it. */
+  closeAfterAnswer(): void {
+    this.#response.once("finish", () => this.#request.socket.destroySoon());
+  }
+
   /** Resets the connection, so that the client sees ECONNRESET rather than an orderly end. */
   reset(outcome: Outcome): void {
     if (!this.#open) return;
@@ -88,6 +98,6 @@ export class Exchange {
   #settle(outcome: Outcome): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#log.end(this.fingerprint, outcome);
+    this.log.end(this.fingerprint, outcome);
   }
 }

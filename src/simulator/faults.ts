@@ -1,89 +1,63 @@
-import { UsageError } from "../errors.js";
 import { drawUniform } from "./request-fingerprint.js";
-import { isVendorErrorName, vendorErrors, type VendorErrorName } from "./vendor-errors.js";
+import { type Oddities, type Oddity, type OddGroup, oddGroups } from "./oddities.js";
+import { isRequestError, isVendorErrorName, vendorErrors, type VendorErrorName } from "./vendor-errors.js";
 
-/**
- * What can go wrong with the connection or the body instead of an orderly refusal.
- *
- * - connection_reset: the socket is reset before anything is answered
- * - hang: the call is never answered
- * - slow_body: a good answer, its body trickling in over `slowBodyMs`
- * - malformed_json, empty_body, truncated_body: 200, and a body that cannot be read; billed
- * - reset_after_answer: the answer was made (and billed), and the socket is reset instead of sending it
- * - bad_gateway: 502 with an HTML page, as a proxy answers
- * - stream_error, stream_throttled, stalled_stream: half a stream, then an error event, a throttling
- *   event, or silence; on a call that is not streamed: server_error, token_quota and hang
- */
-export const transportFaults = [
-  "connection_reset",
-  "hang",
-  "slow_body",
-  "malformed_json",
-  "empty_body",
-  "truncated_body",
-  "reset_after_answer",
-  "bad_gateway",
-  "stream_error",
-  "stream_throttled",
-  "stalled_stream",
-] as const;
+/** What can go wrong with the connection or the body instead of an orderly refusal. */
+export const transportFaults = {
+  connection_reset: "the socket is reset before anything is answered",
+  hang: "the call is never answered",
+  pings: "never answered either, but the connection is kept alive: comments in a stream, else white space",
+  slow_body: "a good answer, its body trickling in over some seconds",
+  malformed_json: "200, and a body that cannot be read; billed",
+  empty_body: "200 and no body; billed",
+  truncated_body: "200, and a connection that is reset in the middle of the body; billed",
+  reset_after_answer: "the answer is made and billed, and the socket is reset instead of sending it",
+  stream_error: "half a stream, then an error event; where not streamed: server_error",
+  stream_error_line: "half a stream, then an error: line; where not streamed: server_error",
+  stream_throttled: "half a stream, then a throttling event; where not streamed: token_quota",
+  stalled_stream: "half a stream, then silence; where not streamed: hang",
+  bad_gateway: "502 with a page of HTML, as a proxy answers",
+  html_403: "403 with a page of HTML, as a firewall answers",
+  html_200: "200 with a page of HTML: the address is that of a website",
+  not_found_text: "404 in plain text, as of a path that no route serves",
+  moderation_403: "403 because the prompt was flagged, with a numeric code, as a router says it",
+  unprocessable_422: "422 with a list of what is wrong, as FastAPI says it",
+  loading_503: "503 with a numeric code: the model is being loaded",
+  retry_in_message: "429 that tells the wait by its message and by x-ratelimit-reset-requests",
+  error_string_200: "200, and the error is a string",
+  error_object_200: "200, and the whole body is the error, with a numeric code",
+  error_inside_200: "200, and an error object with a numeric code where choices should be",
+  redirect: "308 to another path",
+} as const;
 
-/**
- * What can be wrong with an answer that arrives well.
- *
- * - truncated_answer: cut in half, finish reason `length`
- * - content_filter: finish reason `content_filter`, no text
- * - empty_answer: finish reason `stop`, no text
- * - invalid_json_output: structured output that does not fit what was asked
- * - fenced_json_output: structured output inside a Markdown code fence
- */
-export const answerFaults = [
-  "truncated_answer",
-  "content_filter",
-  "empty_answer",
-  "invalid_json_output",
-  "fenced_json_output",
-] as const;
+/** What can be wrong with an answer that arrives well. */
+export const answerFaults = {
+  truncated_answer: "cut in half, finish reason length",
+  content_filter: "finish reason content_filter, no text",
+  empty_answer: "finish reason stop, no text",
+  invalid_json_output: "structured output that does not fit what was asked",
+  fenced_json_output: "structured output inside a Markdown code fence",
+} as const;
 
-export type TransportFault = (typeof transportFaults)[number];
-export type AnswerFault = (typeof answerFaults)[number];
+export type TransportFault = keyof typeof transportFaults;
+export type AnswerFault = keyof typeof answerFaults;
 export type SimulatedFault = VendorErrorName | TransportFault | AnswerFault;
 
-/** Every fault by name, in the order in which a draw goes through them. */
-export const simulatedFaults: readonly SimulatedFault[] = [
-  ...(Object.keys(vendorErrors) as VendorErrorName[]),
-  ...transportFaults,
-  ...answerFaults,
-];
+/** Every fault by name. */
+export const simulatedFaults = [
+  ...Object.keys(vendorErrors),
+  ...Object.keys(transportFaults),
+  ...Object.keys(answerFaults),
+] as readonly SimulatedFault[];
 
-/** Probabilities in [0, 1] by fault; what is not named does not happen. */
-export type ErrorMix = Partial<Readonly<Record<SimulatedFault, number>>>;
+/** Probabilities in [0, 1] by fault and oddity; what is not named does not happen. */
+export type ErrorMix = Partial<Readonly<Record<SimulatedFault | Oddity, number>>>;
 
 /** A request drawn for one of these meets it at every call; all other faults are drawn for each call. */
-const permanentFaults = new Set<SimulatedFault>([
-  "invalid_parameter",
-  "context_length",
-  "algorithm_invalid_parameter",
-  "content_inspection",
-  "content_inspection_in_message",
-  "intellectual_property",
-  "faq_rule",
-  "custom_role",
-  "invalid_url",
-  "invalid_file",
-  "bad_request",
-  "too_large",
-  "empty_content",
-  "role_error",
-  "index_error",
-  "missing_content_length",
-  "truncated_answer",
-  "content_filter",
-  "fenced_json_output",
-]);
-
 export function isPermanentFault(fault: SimulatedFault): boolean {
-  return permanentFaults.has(fault);
+  return (
+    isRequestError(fault) || ["truncated_answer", "content_filter", "fenced_json_output"].includes(fault)
+  );
 }
 
 export function isSimulatedFault(name: string): name is SimulatedFault {
@@ -91,65 +65,11 @@ export function isSimulatedFault(name: string): name is SimulatedFault {
 }
 
 export function isTransportFault(name: string): name is TransportFault {
-  return (transportFaults as readonly string[]).includes(name);
+  return Object.hasOwn(transportFaults, name);
 }
 
 export function isAnswerFault(name: string): name is AnswerFault {
-  return (answerFaults as readonly string[]).includes(name);
-}
-
-/**
- * Reads `name=probability,…`, as the command line takes it: `rate_limit=0.1,server_error=0.05`.
- *
- * Probabilities are in [0, 1] and add up to at most 1. Throws UsageError for an unknown name (listing
- * the known ones), a name given twice and a number out of range.
- */
-export function parseErrorMix(text: string): ErrorMix {
-  const mix: Partial<Record<SimulatedFault, number>> = {};
-  for (const entry of text.split(",").filter((part) => part.trim() !== "")) {
-    const [name = "", value, ...rest] = entry.split("=").map((part) => part.trim());
-    const probability = value === undefined || value === "" || rest.length > 0 ? Number.NaN : Number(value);
-    if (!isSimulatedFault(name)) {
-      throw new UsageError(`Unknown simulated fault ${JSON.stringify(name)} in the error mix.`, {
-        code: "unknown_simulated_fault",
-        hint: `Known faults: ${simulatedFaults.join(", ")}.`,
-      });
-    }
-    if (mix[name] !== undefined) {
-      throw new UsageError(`The error mix names ${name} twice.`, {
-        code: "duplicate_simulated_fault",
-        hint: "Name each fault once, as in rate_limit=0.1,server_error=0.05.",
-      });
-    }
-    mix[name] = probability;
-  }
-  checkErrorMix(mix);
-  return mix;
-}
-
-/** Throws UsageError when a probability is outside [0, 1] or all together exceed 1. */
-export function checkErrorMix(mix: ErrorMix): void {
-  let total = 0;
-  for (const fault of simulatedFaults) {
-    const probability = mix[fault];
-    if (probability === undefined) continue;
-    if (!(probability >= 0 && probability <= 1)) {
-      throw new UsageError(
-        `The probability of ${fault} must be a number from 0 to 1, received ${probability}.`,
-        {
-          code: "invalid_fault_probability",
-          hint: "Write the error mix as rate_limit=0.1,server_error=0.05.",
-        },
-      );
-    }
-    total += probability;
-  }
-  if (total > 1 + 1e-9) {
-    throw new UsageError(`The probabilities of the error mix add up to ${total}, which is more than 1.`, {
-      code: "invalid_fault_probability",
-      hint: "Lower them: what is left of 1 is the share of calls that are answered well.",
-    });
-  }
+  return Object.hasOwn(answerFaults, name);
 }
 
 const permanentSalt = -1;
@@ -167,17 +87,40 @@ export function plannedFault(
   fingerprint: string,
   callNumber: number,
 ): SimulatedFault | null {
-  const permanent = pick(errors, true, drawUniform(seed, fingerprint, permanentSalt));
-  return permanent ?? pick(errors, false, drawUniform(seed, fingerprint, callNumber * 8));
+  const faults = Object.keys(errors).filter(isSimulatedFault);
+  const permanent = faults.filter(isPermanentFault);
+  const transient = faults.filter((fault) => !isPermanentFault(fault));
+  return (
+    pick(errors, permanent, drawUniform(seed, fingerprint, permanentSalt)) ??
+    pick(errors, transient, drawUniform(seed, fingerprint, callNumber * 8))
+  );
 }
 
-function pick(errors: ErrorMix, permanent: boolean, draw: number): SimulatedFault | null {
+/** Likewise, what is odd about the answer: of each group at most one, drawn for each call. */
+export function plannedOddities(
+  errors: ErrorMix,
+  seed: number,
+  fingerprint: string,
+  callNumber: number,
+): Oddities {
+  const planned: Partial<Record<OddGroup, string>> = {};
+  for (const [index, group] of oddGroups.entries()) {
+    const names = (Object.keys(errors) as Oddity[]).filter((name) => name.startsWith(`${group}:`));
+    const oddity = pick(errors, names, drawUniform(seed, fingerprint, callNumber * 8 + 4 + index));
+    if (oddity !== null) planned[group] = oddity.slice(group.length + 1);
+  }
+  return planned;
+}
+
+function pick<Name extends keyof ErrorMix>(
+  errors: ErrorMix,
+  names: readonly Name[],
+  draw: number,
+): Name | null {
   let threshold = 0;
-  for (const fault of simulatedFaults) {
-    const probability = errors[fault];
-    if (probability === undefined || probability === 0 || isPermanentFault(fault) !== permanent) continue;
-    threshold += probability;
-    if (draw < threshold) return fault;
+  for (const name of names) {
+    threshold += errors[name] ?? 0;
+    if (draw < threshold) return name;
   }
   return null;
 }

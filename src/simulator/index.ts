@@ -9,29 +9,23 @@
  * A prompt can steer its own call by markers in its text, several or none, in any message:
  *
  *     [[sim:fault=server_error;times=2]]   the first 2 calls of this request meet the fault (all without times)
- *     [[sim:status=418;code=X;message=…]]  an error of the test's own making, also with times
- *     [[sim:retry_after=2]]                seconds in a Retry-After header of the refusal
- *     [[sim:delay=500]]                    milliseconds more before the answer or the fault
- *     [[sim:finish=length]]                the finish reason; length also cuts the answer in half
- *     [[sim:answer=…]]                     the answer, to the end of the marker
- *     [[sim:reasoning=…]]                  the thinking, to the end of the marker
- *     [[sim:input_tokens=9;output_tokens=5;cached=3;cache_write=1]]   usage as told
- *     [[sim:usage=none]]                   no usage; plain: usage without its details
- *     [[sim:fragment=7]]                   a stream written 7 bytes at a time
+ *     [[sim:usage=grok;finish=error]]      what is odd about the answer; body and text likewise
+ *     [[sim:delay=500]] [[sim:answer=…]]   and more: docs/simulator.md lists the keys and all names
  *
  * `answer`, `reasoning` and `message` take the rest of their marker, semicolons included, so they come
- * last. A marker that cannot be read is refused with 400 and the reason. Faults by name: `simulatedFaults`.
+ * last. A marker that cannot be read is refused with 400 and the reason.
  *
- * Beside the model's paths it serves GET /health, GET /__calls (`?detail=1` for each request) and POST
- * /__reset.
+ * Beside the model's paths it serves GET /health, GET /__calls (`?detail=1` for each request), POST
+ * /__calls (for the request in its body) and POST /__reset.
  */
 export { type CallCounts, type RequestCalls } from "./call-log.js";
+export { faultHelp, parseErrorMix } from "./error-mix.js";
 export {
   type AnswerFault,
   type ErrorMix,
   isPermanentFault,
-  parseErrorMix,
   plannedFault,
+  plannedOddities,
   type SimulatedFault,
   simulatedFaults,
   type TransportFault,

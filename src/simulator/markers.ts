@@ -1,70 +1,32 @@
-import { isSimulatedFault, simulatedFaults, type SimulatedFault } from "./faults.js";
+import { isSimulatedFault, type SimulatedFault, simulatedFaults } from "./faults.js";
+import { isOddity, oddities, type OddGroup } from "./oddities.js";
 
-/** What a prompt asks of the simulator; see the module docstring of index.ts for the keys. */
-export interface Markers {
-  readonly fault: SimulatedFault | null;
-  /** The fault is met by this many first calls of the request; Infinity when not given. */
-  readonly times: number;
-  readonly delayMs: number | null;
-  readonly finish: string | null;
-  readonly answer: string | null;
-  readonly reasoning: string | null;
-  readonly inputTokens: number | null;
-  readonly outputTokens: number | null;
-  readonly cachedTokens: number | null;
-  readonly cacheWriteTokens: number | null;
-  /** `none`: no usage at all; `plain`: without the details fields. */
-  readonly usage: "none" | "plain" | null;
-  /** An error of the test's own making, for what classification does with the unknown. */
-  readonly status: number | null;
-  readonly code: string | null;
-  readonly message: string | null;
-  readonly retryAfterSeconds: number | null;
-  /** Streams are written in pieces of this many bytes, whatever they cut through. */
-  readonly fragmentBytes: number | null;
-}
+const numberKeys = [
+  "times",
+  "delay",
+  "input_tokens",
+  "output_tokens",
+  "cached",
+  "cache_write",
+  "status",
+  "retry_after",
+  "fragment",
+] as const;
+/** Their values reach to the end of the marker and may hold `;` and `=`. */
+const greedyKeys = ["answer", "reasoning", "message"] as const;
+const textKeys = ["finish", "code", ...greedyKeys] as const;
+/** `finish` takes any word besides, for what a client does with the unknown. */
+const oddKeys = ["usage", "body", "text"] as const;
 
-export const noMarkers: Markers = {
-  fault: null,
-  times: Number.POSITIVE_INFINITY,
-  delayMs: null,
-  finish: null,
-  answer: null,
-  reasoning: null,
-  inputTokens: null,
-  outputTokens: null,
-  cachedTokens: null,
-  cacheWriteTokens: null,
-  usage: null,
-  status: null,
-  code: null,
-  message: null,
-  retryAfterSeconds: null,
-  fragmentBytes: null,
+type NumberKey = (typeof numberKeys)[number];
+type TextKey = (typeof textKeys)[number] | (typeof oddKeys)[number];
+
+/** What a prompt asks of the simulator; docs/simulator.md explains the keys. */
+export type Markers = Partial<Readonly<Record<NumberKey, number> & Record<TextKey, string>>> & {
+  readonly fault?: SimulatedFault;
 };
 
 const markerPattern = /\[\[sim:((?:(?!\]\])[\s\S])*)\]\]/g;
-
-const numberKeys: Readonly<Record<string, keyof Markers>> = {
-  times: "times",
-  delay: "delayMs",
-  input_tokens: "inputTokens",
-  output_tokens: "outputTokens",
-  cached: "cachedTokens",
-  cache_write: "cacheWriteTokens",
-  status: "status",
-  retry_after: "retryAfterSeconds",
-  fragment: "fragmentBytes",
-};
-const textKeys: Readonly<Record<string, keyof Markers>> = {
-  finish: "finish",
-  answer: "answer",
-  reasoning: "reasoning",
-  code: "code",
-  message: "message",
-};
-/** Their values reach to the end of the marker and may hold `;` and `=`. */
-const greedyKeys = new Set(["answer", "reasoning", "message"]);
 
 /**
  * Reads every `[[sim:key=value;…]]` in a text, later ones over earlier ones. Returns a sentence instead
@@ -76,7 +38,7 @@ export function readMarkers(text: string): Markers | string {
     const problem = readMarker(match[1] ?? "", found);
     if (problem !== null) return `Simulator marker ${match[0]}: ${problem}`;
   }
-  return { ...noMarkers, ...found };
+  return found;
 }
 
 function readMarker(marker: string, found: Record<string, unknown>): string | null {
@@ -85,40 +47,46 @@ function readMarker(marker: string, found: Record<string, unknown>): string | nu
     const equals = rest.indexOf("=");
     if (equals < 0) return `expected key=value, received ${JSON.stringify(rest)}.`;
     const key = rest.slice(0, equals).trim();
-    const semicolon = greedyKeys.has(key) ? -1 : rest.indexOf(";", equals);
+    const semicolon = includes(greedyKeys, key) ? -1 : rest.indexOf(";", equals);
     const end = semicolon < 0 ? rest.length : semicolon;
-    const problem = readEntry(key, rest.slice(equals + 1, end), found);
+    const value = rest.slice(equals + 1, end);
+    const problem = valueProblem(key, value);
     if (problem !== null) return problem;
+    found[key] = includes(numberKeys, key) ? Number(value) : value;
     rest = rest.slice(end + 1);
   }
   return null;
 }
 
-function readEntry(key: string, value: string, found: Record<string, unknown>): string | null {
-  const numberKey = numberKeys[key];
-  if (numberKey !== undefined) {
-    const number = Number(value);
-    if (value.trim() === "" || !(number >= 0)) return `${key} must be a number from 0, received ${value}.`;
-    found[numberKey] = number;
-    return null;
+function valueProblem(key: string, value: string): string | null {
+  if (includes(numberKeys, key)) {
+    const isNumber = value.trim() !== "" && Number(value) >= 0;
+    return isNumber ? null : `${key} must be a number from 0, received ${value}.`;
   }
-  const textKey = textKeys[key];
-  if (textKey !== undefined) {
-    found[textKey] = value;
-    return null;
-  }
+  if (includes(textKeys, key)) return null;
   if (key === "fault") {
-    if (!isSimulatedFault(value)) return `unknown fault ${value}. Known: ${simulatedFaults.join(", ")}.`;
-    found["fault"] = value;
-    return null;
+    const known = simulatedFaults.join(", ");
+    return isSimulatedFault(value) ? null : `unknown fault ${value}. Known: ${known}.`;
   }
-  if (key === "usage") {
-    if (value !== "none" && value !== "plain") return `usage must be none or plain, received ${value}.`;
-    found["usage"] = value;
-    return null;
+  if (includes(oddKeys, key)) {
+    const known = Object.keys(oddities[key as OddGroup]).join(", ");
+    return isOddity(`${key}:${value}`) ? null : `unknown ${key} ${value}. Known: ${known}.`;
   }
-  const known = ["fault", "usage", ...Object.keys(numberKeys), ...Object.keys(textKeys)];
-  return `unknown key ${JSON.stringify(key)}. Known: ${known.join(", ")}.`;
+  const known = ["fault", ...oddKeys, ...numberKeys, ...textKeys].join(", ");
+  return `unknown key ${JSON.stringify(key)}. Known: ${known}.`;
+}
+
+function includes(keys: readonly string[], key: string): boolean {
+  return keys.includes(key);
+}
+
+/** What `times` limits to the first calls of a request. */
+const limited = ["fault", "status", "finish", ...oddKeys];
+
+/** What the markers ask of the `callNumber`-th call of their request. */
+export function markersOfCall(markers: Markers, callNumber: number): Markers {
+  if (callNumber <= (markers.times ?? Infinity)) return markers;
+  return Object.fromEntries(Object.entries(markers).filter(([key]) => !limited.includes(key)));
 }
 
 /** The text as a model would see it. */

@@ -86,28 +86,11 @@ const families: readonly (readonly [pattern: RegExp, traits: ModelTraits])[] = [
 ];
 
 /** Named by `/models`. */
-export const listedModels: readonly string[] = [
-  "qwen-max",
-  "qwen-plus",
-  "qwen-flash",
-  "qwen-turbo",
-  "qwen-long",
-  "qwen3-max",
-  "qwen3.5-plus",
-  "qwen3.5-flash",
-  "qwen3.6-plus",
-  "qwen3.7-max",
-  "qwen3.7-plus",
-  "qwen3.8-max",
-  "qwen3-vl-plus",
-  "qwen3-vl-flash",
-  "qwen-mt-plus",
-  "qwen-mt-flash",
-  "qwen-mt-lite",
-  "qwen-mt-turbo",
-  "qwq-plus",
-  "deepseek-v3.2",
-];
+export const listedModels: readonly string[] = (
+  "qwen-max qwen-plus qwen-flash qwen-turbo qwen-long qwen3-max qwen3.5-plus qwen3.5-flash qwen3.6-plus " +
+  "qwen3.7-max qwen3.7-plus qwen3.8-max qwen3-vl-plus qwen3-vl-flash qwen-mt-plus qwen-mt-flash " +
+  "qwen-mt-lite qwen-mt-turbo qwq-plus deepseek-v3.2"
+).split(" ");
 
 const known = new Map<string, ModelTraits | null>();
 
@@ -117,14 +100,11 @@ const known = new Map<string, ModelTraits | null>();
  * takes everything.
  */
 export function modelTraits(model: string, strict: boolean): ModelTraits | null {
-  const cached = known.get(model);
-  if (cached !== undefined) return cached ?? (strict ? null : unknownModel(model));
-  const traits = families.find(([pattern]) => pattern.test(model))?.[1] ?? null;
-  const settled = /(^|-)nope$/.test(model) ? null : traits;
-  if (known.size < 1_000) known.set(model, settled);
-  return settled ?? (strict ? null : unknownModel(model));
-}
-
-function unknownModel(model: string): ModelTraits | null {
-  return /(^|-)nope$/.test(model) ? null : permissive;
+  if (/(^|-)nope$/.test(model)) return null;
+  let traits = known.get(model);
+  if (traits === undefined) {
+    traits = families.find(([pattern]) => pattern.test(model))?.[1] ?? null;
+    if (known.size < 1_000) known.set(model, traits);
+  }
+  return traits ?? (strict ? null : permissive);
 }

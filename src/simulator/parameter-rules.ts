@@ -4,55 +4,35 @@ import type { JsonRecord } from "./json.js";
 import type { ModelTraits } from "./model-traits.js";
 import type { VendorError } from "./vendor-errors.js";
 
-interface NumberRule {
-  readonly key: string;
-  readonly message: string;
-  readonly accepts: (value: number) => boolean;
-}
+type NumberRule = readonly [key: string, message: string, accepts: (value: number) => boolean];
 
 const integer = (minimum: number, maximum: number) => (value: number) =>
   Number.isInteger(value) && value >= minimum && value <= maximum;
 
 /** Ranges and wordings of the vendor's error table; docs.qwencloud.com "Error messages", 2026. */
 const numberRules: readonly NumberRule[] = [
-  {
-    key: "temperature",
-    message: "Temperature should be in [0.0, 2.0)",
-    accepts: (value) => value >= 0 && value < 2,
-  },
-  {
-    key: "top_p",
-    message: "Range of top_p should be (0.0, 1.0]",
-    accepts: (value) => value > 0 && value <= 1,
-  },
-  { key: "top_k", message: "Parameter top_k be greater than or equal to 0", accepts: integer(0, Infinity) },
-  {
-    key: "presence_penalty",
-    message: "Presence_penalty should be in [-2.0, 2.0]",
-    accepts: (value) => value >= -2 && value <= 2,
-  },
-  {
-    key: "repetition_penalty",
-    message: "Repetition_penalty should be greater than 0.0",
-    accepts: (value) => value > 0,
-  },
-  { key: "n", message: "Range of n should be [1, 4]", accepts: integer(1, 4) },
-  { key: "top_logprobs", message: "Range of top_logprobs should be [0, 5]", accepts: integer(0, 5) },
-  {
-    key: "thinking_budget",
-    message: "The thinking_budget parameter must be a positive integer and not greater than 81920",
-    accepts: integer(1, 81_920),
-  },
+  ["temperature", "Temperature should be in [0.0, 2.0)", (value) => value >= 0 && value < 2],
+  ["top_p", "Range of top_p should be (0.0, 1.0]", (value) => value > 0 && value <= 1],
+  ["top_k", "Parameter top_k be greater than or equal to 0", integer(0, Infinity)],
+  ["presence_penalty", "Presence_penalty should be in [-2.0, 2.0]", (value) => Math.abs(value) <= 2],
+  ["repetition_penalty", "Repetition_penalty should be greater than 0.0", (value) => value > 0],
+  ["n", "Range of n should be [1, 4]", integer(1, 4)],
+  ["top_logprobs", "Range of top_logprobs should be [0, 5]", integer(0, 5)],
+  [
+    "thinking_budget",
+    "The thinking_budget parameter must be a positive integer and not greater than 81920",
+    integer(1, 81_920),
+  ],
 ];
 
 /** The first parameter out of its documented range, as the vendor refuses it; null when all are in range. */
 export function parameterProblem(request: ChatRequest, traits: ModelTraits): VendorError | null {
   const { parameters } = request;
-  for (const rule of numberRules) {
-    const value = parameters[rule.key];
+  for (const [key, message, accepts] of numberRules) {
+    const value = parameters[key];
     if (value === undefined || value === null) continue;
-    if (typeof value !== "number") return refusedByModel(`'${rule.key}' must be Float`);
-    if (!rule.accepts(value)) return refusedByModel(rule.message);
+    if (typeof value !== "number") return refusedByModel(`'${key}' must be Float`);
+    if (!accepts(value)) return refusedByModel(message);
   }
   return (
     lengthProblem(parameters, "max_tokens", traits) ??

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 
+import { nativeMessages } from "./chat-request.js";
 import { canonicalJson, isRecord, type JsonRecord } from "./json.js";
 
 /** How a call is carried, not what it asks: these never make two calls different requests. */
@@ -22,7 +23,7 @@ export function requestFingerprint(body: unknown): string {
   const request = isRecord(body) ? body : {};
   const input = isRecord(request["input"]) ? request["input"] : null;
   const parameters = input === null ? request : isRecord(request["parameters"]) ? request["parameters"] : {};
-  const messages = (input ?? request)["messages"];
+  const messages = input === null ? request["messages"] : nativeMessages(input);
   const text = canonicalJson([
     request["model"] ?? null,
     Array.isArray(messages) ? messages.map(neutralMessage) : null,

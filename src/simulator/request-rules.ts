@@ -38,7 +38,11 @@ function endpointProblem(request: ChatRequest, traits: ModelTraits): VendorError
 const roles = ["system", "assistant", "user", "tool", "function"];
 
 function messagesProblem(request: ChatRequest, traits: ModelTraits): VendorError | null {
-  if (request.messages.length === 0) return invalidParameter("[] is too short - 'messages'");
+  if (request.messages.length === 0) {
+    return request.protocol === "dashscope"
+      ? invalidParameter('Either "prompt" or "messages" must exist and cannot both be none')
+      : invalidParameter("[] is too short - 'messages'");
+  }
   for (const [index, message] of request.messages.entries()) {
     if (!roles.includes(message.role)) {
       return refusedByModel(

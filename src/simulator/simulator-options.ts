@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.js";
-import { checkErrorMix, type ErrorMix } from "./faults.js";
+import { checkErrorMix } from "./error-mix.js";
+import type { ErrorMix } from "./faults.js";
 import type { Latency } from "./latency.js";
 import type { RateLimits } from "./rate-limiter.js";
 
@@ -15,14 +16,16 @@ export interface SimulatorOptions {
   readonly latency?: Latency;
   /** Added for each output token; streams are paced by it. @default 0 */
   readonly perOutputTokenMs?: number;
-  /** Probabilities of faults; see parseErrorMix. @default none */
+  /** Shares of faults and oddities; see parseErrorMix. @default none */
   readonly errors?: ErrorMix;
   /** @default none */
   readonly limits?: RateLimits;
   /** Sent as Retry-After with every 429, whole seconds; null sends none, as Model Studio does. @default null */
   readonly retryAfterSeconds?: number | null;
-  /** When set, calls with another key get 401. */
+  /** When set, calls with another key or none get 401. */
   readonly apiKey?: string;
+  /** Calls without a key get 401. @default false */
+  readonly requireKey?: boolean;
   /** How long calls of the Batch Chat path are held open before they are answered. @default 0 */
   readonly batchChatDelayMs?: number;
   /** How long the fault `slow_body` takes to send a body. @default 10000 */
@@ -37,40 +40,39 @@ export type ResolvedSimulatorOptions = Required<Omit<SimulatorOptions, "apiKey">
   readonly apiKey: string | null;
 };
 
+const defaults: ResolvedSimulatorOptions = {
+  port: 0,
+  host: "127.0.0.1",
+  seed: 1,
+  latency: { kind: "fixed", ms: 0 },
+  perOutputTokenMs: 0,
+  errors: {},
+  limits: {},
+  retryAfterSeconds: null,
+  apiKey: null,
+  requireKey: false,
+  batchChatDelayMs: 0,
+  slowBodyMs: 10_000,
+  strictModels: false,
+  trackRequests: true,
+};
+
 /** Fills in defaults and checks ranges. Throws UsageError naming the option, the bounds and what came. */
 export function resolveSimulatorOptions(options: SimulatorOptions): ResolvedSimulatorOptions {
-  const resolved: ResolvedSimulatorOptions = {
-    port: options.port ?? 0,
-    host: options.host ?? "127.0.0.1",
-    seed: options.seed ?? 1,
-    latency: options.latency ?? { kind: "fixed", ms: 0 },
-    perOutputTokenMs: options.perOutputTokenMs ?? 0,
-    errors: options.errors ?? {},
-    limits: options.limits ?? {},
-    retryAfterSeconds: options.retryAfterSeconds ?? null,
-    apiKey: options.apiKey ?? null,
-    batchChatDelayMs: options.batchChatDelayMs ?? 0,
-    slowBodyMs: options.slowBodyMs ?? 10_000,
-    strictModels: options.strictModels ?? false,
-    trackRequests: options.trackRequests ?? true,
-  };
-  check(
-    "port",
-    resolved.port,
-    Number.isInteger(resolved.port) && resolved.port <= 65_535,
-    "an integer from 0 to 65535",
-  );
-  check("seed", Math.abs(resolved.seed), Number.isSafeInteger(resolved.seed), "an integer");
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  const resolved: ResolvedSimulatorOptions = { ...defaults, ...Object.fromEntries(given) };
+  const { port, seed } = resolved;
+  check("port", port, Number.isInteger(port) && port <= 65_535, "an integer from 0 to 65535");
+  check("seed", Math.abs(seed), Number.isSafeInteger(seed), "an integer");
   const { latency } = resolved;
   if (latency.kind === "fixed") check("latency.ms", latency.ms);
   else {
     check("latency.medianMs", latency.medianMs);
     check("latency.sigma", latency.sigma);
   }
-  check("perOutputTokenMs", resolved.perOutputTokenMs);
-  check("batchChatDelayMs", resolved.batchChatDelayMs);
-  check("slowBodyMs", resolved.slowBodyMs);
-  check("retryAfterSeconds", resolved.retryAfterSeconds ?? 0);
+  for (const name of ["perOutputTokenMs", "batchChatDelayMs", "slowBodyMs", "retryAfterSeconds"] as const) {
+    check(name, resolved[name] ?? 0);
+  }
   const { requestsPerMinute = 1, tokensPerMinute = 1 } = resolved.limits;
   check("limits.requestsPerMinute", requestsPerMinute, requestsPerMinute > 0, "a number above 0");
   check("limits.tokensPerMinute", tokensPerMinute, tokensPerMinute > 0, "a number above 0");

@@ -2,11 +2,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 
 import { HaltError, UsageError } from "../errors.js";
 import { type CallCounts, CallLog } from "./call-log.js";
-import type { Endpoint } from "./chat-request.js";
+import { type Endpoint, protocolOf } from "./chat-request.js";
 import { errorBody, invalidParameter } from "./error-body.js";
 import { Exchange } from "./exchange.js";
 import { listedModels } from "./model-traits.js";
+import { parseJson } from "./json.js";
 import { ModelServer } from "./model-server.js";
+import { requestFingerprint } from "./request-fingerprint.js";
 import { resolveSimulatorOptions, type SimulatorOptions } from "./simulator-options.js";
 
 /** A running simulator. */
@@ -61,8 +63,15 @@ export async function startSimulator(options: SimulatorOptions = {}): Promise<Si
       readBody(request, (body) => models.handle(exchange, endpoint, body));
       return;
     }
-    request.resume();
-    answerAside(`${request.method} ${path}`, query, response, log, reset);
+    readBody(request, (body) => {
+      const route = `${request.method} ${path}`;
+      if (route === "POST /__reset") {
+        reset();
+        sendJson(response, 200, { status: "reset" });
+      } else if (route === "POST /__calls") {
+        sendJson(response, 200, log.ofRequest(requestFingerprint(parseJson(body ?? ""))));
+      } else answerAside(route, query, response, log);
+    });
   });
   // Calls may be held open for as long as a client has patience.
   server.requestTimeout = 0;
@@ -131,13 +140,8 @@ function readBody(request: IncomingMessage, done: (body: string | null) => void)
 }
 
 /** Everything but model calls: models, health, counts. */
-function answerAside(
-  route: string,
-  query: string,
-  response: ServerResponse,
-  log: CallLog,
-  reset: () => void,
-): void {
+function answerAside(route: string, query: string, response: ServerResponse, log: CallLog): void {
+  const [method = "", path = ""] = route.split(" ");
   if (route === "GET /health") {
     sendJson(response, 200, { status: "ok" });
   } else if (route === "GET /compatible-mode/v1/models" || route === "GET /v1/models") {
@@ -147,20 +151,11 @@ function answerAside(
     const detail = new URLSearchParams(query).get("detail") === "1";
     const perRequest = detail ? { perRequest: Object.fromEntries(log.counts().perRequest) } : {};
     sendJson(response, 200, { ...log.totals(), ...perRequest });
-  } else if (route === "POST /__reset") {
-    reset();
-    sendJson(response, 200, { status: "reset" });
+  } else if (endpoints[path] === undefined) {
+    sendJson(response, 404, { code: "NotFound", message: "Not found!", request_id: "" });
   } else {
-    const [method = "", path = ""] = route.split(" ");
-    const endpoint = endpoints[path];
-    if (endpoint === undefined) {
-      sendJson(response, 404, { code: "NotFound", message: "Not found!", request_id: "" });
-      return;
-    }
-    const protocol = path.startsWith("/api/") ? "dashscope" : "openai";
     const error = invalidParameter(`Request method '${method}' is not supported.`);
-    response.writeHead(error.status, { "content-type": "application/json" });
-    response.end(errorBody(error, protocol, ""));
+    sendJson(response, error.status, JSON.parse(errorBody(error, protocolOf(endpoints[path]), "")));
   }
 }
 

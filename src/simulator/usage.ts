@@ -16,10 +16,16 @@ export interface UsageStyle {
   /** Vision models report text and image tokens apart; on the native path they give no total. */
   readonly multimodal: boolean;
   readonly thinking: boolean;
-  /** qwen-mt sends null for the details. */
-  readonly nullDetails: boolean;
-  /** Without any details, as older models answer. */
-  readonly plain: boolean;
+}
+
+/** Input, output and their sum, by the protocol's names. */
+export function usageTotals(usage: SimulatedUsage, protocol: Protocol): Record<string, number> {
+  const native = protocol === "dashscope";
+  return {
+    [native ? "input_tokens" : "prompt_tokens"]: usage.input,
+    [native ? "output_tokens" : "completion_tokens"]: usage.output,
+    total_tokens: usage.input + usage.output,
+  };
 }
 
 /** The `usage` object of an answer, with the fields that docs.qwencloud.com lists for each protocol. */
@@ -28,22 +34,13 @@ export function usageBody(usage: SimulatedUsage, style: UsageStyle): Record<stri
 }
 
 function compatibleUsage(usage: SimulatedUsage, style: UsageStyle): Record<string, unknown> {
-  const totals = {
-    prompt_tokens: usage.input,
-    completion_tokens: usage.output,
-    total_tokens: usage.input + usage.output,
-  };
-  if (style.plain) return totals;
-  if (style.nullDetails) {
-    return { ...totals, prompt_tokens_details: null, completion_tokens_details: null };
-  }
   const outputDetails = style.thinking
     ? { reasoning_tokens: usage.reasoning, text_tokens: usage.output - usage.reasoning }
     : style.multimodal
       ? { text_tokens: usage.output }
       : null;
   return {
-    ...totals,
+    ...usageTotals(usage, "openai"),
     prompt_tokens_details: {
       cached_tokens: usage.cachedInput,
       ...cacheWriteDetails(usage),
@@ -54,23 +51,15 @@ function compatibleUsage(usage: SimulatedUsage, style: UsageStyle): Record<strin
 }
 
 function nativeUsage(usage: SimulatedUsage, style: UsageStyle): Record<string, unknown> {
-  const totals = { input_tokens: usage.input, output_tokens: usage.output };
-  const total = { total_tokens: usage.input + usage.output };
-  if (style.plain || style.nullDetails) return { ...totals, ...total };
+  const { total_tokens: total, ...parts } = usageTotals(usage, "dashscope");
+  const { text_tokens: _text, ...media } = mediaDetails(usage);
+  const text = { text_tokens: usage.output - usage.reasoning };
   return {
-    ...totals,
-    ...(style.multimodal ? {} : total),
-    ...(usage.image > 0 ? { image_tokens: usage.image } : {}),
-    ...(usage.video > 0 ? { video_tokens: usage.video } : {}),
-    ...(style.multimodal ? { input_tokens_details: mediaDetails(usage) } : {}),
-    ...(style.thinking || style.multimodal
-      ? {
-          output_tokens_details: {
-            text_tokens: usage.output - usage.reasoning,
-            ...(style.thinking ? { reasoning_tokens: usage.reasoning } : {}),
-          },
-        }
-      : {}),
+    ...parts,
+    ...media,
+    ...(style.multimodal ? { input_tokens_details: mediaDetails(usage) } : { total_tokens: total }),
+    ...(style.thinking ? { output_tokens_details: { ...text, reasoning_tokens: usage.reasoning } } : {}),
+    ...(style.multimodal && !style.thinking ? { output_tokens_details: text } : {}),
     prompt_tokens_details: { cached_tokens: usage.cachedInput, ...cacheWriteDetails(usage) },
   };
 }

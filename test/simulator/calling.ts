@@ -1,3 +1,5 @@
+import { type IncomingHttpHeaders, request as httpRequest } from "node:http";
+
 import { afterEach } from "vitest";
 
 import { type Simulator, type SimulatorOptions, startSimulator } from "../../src/simulator/index.js";
@@ -41,6 +43,35 @@ export async function post(
   });
   const text = await response.text();
   return { status: response.status, headers: response.headers, text, body: parse(text) };
+}
+
+/** The same without a client that decodes, follows redirects or keeps connections. */
+export function postRaw(
+  simulator: Simulator,
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<{ readonly status: number; readonly headers: IncomingHttpHeaders; readonly bytes: Buffer }> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(
+      simulator.url + path,
+      { method: "POST", headers, agent: false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on("data", (chunk: Buffer) => chunks.push(chunk));
+        response.once("error", reject);
+        response.once("end", () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            bytes: Buffer.concat(chunks),
+          }),
+        );
+      },
+    );
+    request.once("error", reject);
+    request.end(JSON.stringify(body));
+  });
 }
 
 function parse(text: string): unknown {

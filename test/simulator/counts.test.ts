@@ -20,6 +20,7 @@ describe("the simulator's counts", () => {
       calls: 1,
       answered: 1,
       spoiled: 0,
+      billed: 1,
       lastUserText: "once",
     });
   });
@@ -88,6 +89,46 @@ describe("the simulator's counts", () => {
     await fetch(`${simulator.url}/__reset`, { method: "POST" });
     expect(simulator.calls()).toMatchObject({ total: 0, answered: 0, tokens: { input: 0 } });
     expect(await read("/health")).toEqual({ status: "ok" });
+  });
+
+  it("know what was billed although its client went away, and nothing of what no answer was made for", async () => {
+    const simulator = await simulate({ latency: { kind: "fixed", ms: 3_600_000 } });
+    const bodies = { made: asking("left early"), hung: asking("[[sim:fault=hang]] left early") };
+    const leaving = new AbortController();
+    const calls = Object.values(bodies).map((body) =>
+      fetch(simulator.url + paths.openai, {
+        method: "POST",
+        body: JSON.stringify(body),
+        signal: leaving.signal,
+      }),
+    );
+    await until("both have arrived", () => simulator.calls().inFlight === 2);
+    leaving.abort();
+    await Promise.allSettled(calls);
+    await until("both are over", () => simulator.calls().dropped === 2);
+    const countsOf = async (body: unknown) => (await post(simulator, "/__calls", body)).body;
+    expect(await countsOf(bodies.made)).toMatchObject({ calls: 1, answered: 0, spoiled: 0, billed: 1 });
+    expect(await countsOf(bodies.hung)).toMatchObject({ calls: 1, answered: 0, spoiled: 0, billed: 0 });
+    expect(await countsOf(asking("never asked"))).toBeNull();
+    const { tokens, droppedTokens } = simulator.calls();
+    expect(tokens.output).toBe(0);
+    expect(droppedTokens.output).toBeGreaterThan(0);
+  });
+
+  it("bill a spoiled answer and one whose stream was left in the middle", async () => {
+    const simulator = await simulate();
+    const spoiled = asking("[[sim:fault=malformed_json]]");
+    const stalled = asking("[[sim:fault=stalled_stream]] something to say", { stream: true });
+    await post(simulator, paths.openai, spoiled);
+    const response = await fetch(simulator.url + paths.openai, {
+      method: "POST",
+      body: JSON.stringify(stalled),
+    });
+    await response.body?.cancel();
+    await until("it is over", () => simulator.calls().dropped === 1);
+    const { perRequest } = simulator.calls();
+    expect(perRequest.get(requestFingerprint(spoiled))).toMatchObject({ answered: 0, billed: 1 });
+    expect(perRequest.get(requestFingerprint(stalled))).toMatchObject({ answered: 0, billed: 1 });
   });
 
   it("keep no request with trackRequests false, and still number its calls", async () => {

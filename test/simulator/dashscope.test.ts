@@ -31,8 +31,12 @@ describe("the native protocol", () => {
 
   it("gives the same answer as the compatible one, and the request the same fingerprint", async () => {
     const simulator = await simulate();
-    const compatible = asking("Translate into German: one red apple", { temperature: 0.3 });
-    const native = askingNatively("Translate into German: one red apple", { temperature: 0.3, ...asMessage });
+    const compatible = asking("Translate into German: one red apple", { temperature: 0.3, seed: 1 });
+    const native = askingNatively("Translate into German: one red apple", {
+      temperature: 0.3,
+      seed: 1,
+      ...asMessage,
+    });
     const replies = [
       await post(simulator, paths.openai, compatible),
       await post(simulator, paths.text, native),
@@ -44,6 +48,22 @@ describe("the native protocol", () => {
     expect(simulator.calls().perRequest.get(requestFingerprint(native))).toMatchObject({
       calls: 2,
       answered: 2,
+    });
+  });
+
+  it("takes a prompt in place of messages, as the same request, and neither of them not at all", async () => {
+    const simulator = await simulate();
+    const asked = askingNatively("你是誰?", asMessage);
+    const prompted = { model: "qwen-plus", input: { prompt: "你是誰?" }, parameters: asMessage };
+    const replies = [await post(simulator, paths.text, asked), await post(simulator, paths.text, prompted)];
+    expect(replies.map(({ status }) => status)).toEqual([200, 200]);
+    expect(at(replies[1]?.body, "output")).toEqual(at(replies[0]?.body, "output"));
+    expect(requestFingerprint(prompted)).toBe(requestFingerprint(asked));
+    const neither = await post(simulator, paths.text, { model: "qwen-plus", input: {} });
+    expect(neither.status).toBe(400);
+    expect(neither.body).toMatchObject({
+      code: "InvalidParameter",
+      message: 'Either "prompt" or "messages" must exist and cannot both be none',
     });
   });
 

@@ -22,6 +22,14 @@ describe("an error mix", () => {
     expect(parseErrorMix("")).toEqual({});
   });
 
+  it("takes a name alone for every call, and oddities of several kinds beside faults", () => {
+    expect(parseErrorMix("usage:missing,finish:error=0.5,hang=1")).toEqual({
+      "usage:missing": 1,
+      "finish:error": 0.5,
+      hang: 1,
+    });
+  });
+
   it("that names an unknown fault is refused with the list of known ones", () => {
     const read = () => parseErrorMix("rate_limit=0.1,typo=0.2");
     expect(read).toThrow(UsageError);
@@ -36,8 +44,10 @@ describe("an error mix", () => {
   it.each([
     "rate_limit=2",
     "rate_limit=x",
-    "rate_limit",
     "rate_limit=",
+    "usage:many",
+    "constructor:name",
+    "usage:missing=0.6,usage:null=0.6",
     "rate_limit=-0.1",
     "rate_limit=0.6,hang=0.6",
     "hang=0.1,hang=0.1",
@@ -120,7 +130,7 @@ describe("each error of the vendor's table", () => {
       expect(native.status).toBe(error.status);
       expect(native.body).toEqual({
         code: error.nativeCode,
-        message: error.message,
+        message: error.nativeMessage,
         request_id: native.headers.get("x-request-id"),
       });
       expect(simulator.calls().answered).toBe(0);
@@ -295,9 +305,21 @@ describe("a marker", () => {
     expect(contentOf(echo)).toBe("[simulated] hello");
   });
 
-  it("leaves usage out when asked to", async () => {
+  it("limits what is odd to the first calls, too", async () => {
+    const simulator = await simulate();
+    const body = asking("[[sim:finish=error;usage=missing;times=1]] hello");
+    const first = await post(simulator, paths.openai, body);
+    const second = await post(simulator, paths.openai, body);
+    expect(at(first.body, "choices", 0, "finish_reason")).toBe("error");
+    expect(first.body).not.toHaveProperty("usage");
+    expect(at(second.body, "choices", 0, "finish_reason")).toBe("stop");
+    expect(second.body).toHaveProperty("usage");
+  });
+
+  it("with an unknown shape is refused with the known ones", async () => {
     const simulator = await simulate();
     const reply = await post(simulator, paths.openai, asking("[[sim:usage=none]]"));
-    expect(reply.body).not.toHaveProperty("usage");
+    expect(reply.status).toBe(400);
+    expect(at(reply.body, "error", "message")).toContain("unknown usage none. Known: missing, null,");
   });
 });

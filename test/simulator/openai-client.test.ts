@@ -232,6 +232,53 @@ describe("the simulator, asked by the official OpenAI client", () => {
     expect(received).not.toBe("");
   });
 
+  it.each(["gzip", "br", "deflate", "padded"])(
+    "reads a body in the form %s, streamed or not",
+    async (form) => {
+      const { openai, simulator } = await client({ errors: { [`body:${form}`]: 1 } });
+      const asked = { model: "qwen-plus", messages: userAsks("hello") };
+      const whole = await openai.chat.completions.create(asked);
+      const streamed = await openai.chat.completions.stream(asked).finalChatCompletion();
+      expect([whole, streamed].map(({ choices }) => choices[0]?.message.content)).toEqual([
+        "[simulated] hello",
+        "[simulated] hello",
+      ]);
+      expect(simulator.calls().answered).toBe(2);
+    },
+  );
+
+  it("meets an error when its key is empty, or missing from the head", async () => {
+    const { simulator } = await client();
+    const keyless = new OpenAI({
+      apiKey: "none",
+      baseURL: simulator.openaiBaseUrl,
+      maxRetries: 0,
+      defaultHeaders: { authorization: null },
+    });
+    await expect(
+      keyless.chat.completions.create({ model: "qwen-plus", messages: userAsks("x") }),
+    ).rejects.toMatchObject({ status: 401, code: null, type: "invalid_request_error" });
+  });
+
+  it("gets another text at each call of a temperature, the same one with a seed, and the alternatives it asks for", async () => {
+    const { openai } = await client();
+    const ask = async (more: Partial<OpenAI.ChatCompletionCreateParamsNonStreaming>) =>
+      (
+        await openai.chat.completions.create({
+          model: "qwen-plus",
+          messages: userAsks("Who are you?"),
+          temperature: 0.9,
+          ...more,
+        })
+      ).choices[0];
+    const content = async (more = {}) => (await ask(more))?.message.content;
+    expect(await content()).not.toBe(await content());
+    expect(await content({ seed: 4 })).toBe(await content({ seed: 4 }));
+    const tokens = (await ask({ logprobs: true, top_logprobs: 3 }))?.logprobs?.content ?? [];
+    expect(tokens.map((token) => token.top_logprobs.length)).toEqual(tokens.map(() => 3));
+    expect(tokens.length).toBeGreaterThan(0);
+  });
+
   it("lists models", async () => {
     const { openai } = await client();
     const models = await openai.models.list();

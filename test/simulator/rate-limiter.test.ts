@@ -83,6 +83,18 @@ describe("rate limits", () => {
     }
   });
 
+  it("let a call wait for a burst to pass, when it says how long it can", async () => {
+    const limits = { burst: { startPerSecond: 1, growth: 1 } };
+    const simulator = await simulate({ limits });
+    const ask = (seconds: string) =>
+      post(simulator, paths.openai, asking("one"), { "x-dashscope-wait-timeout": seconds });
+    const burst = await Promise.all(["2", "2", "121", "soon"].map(ask));
+    const refused = burst.filter(({ status }) => status === 429);
+    expect(refused.map(({ body }) => at(body, "error", "code"))).toContain("limit_burst_rate");
+    expect((await ask("60")).status).toBe(200);
+    expect(simulator.calls()).toMatchObject({ answered: 5 - refused.length });
+  });
+
   it("answer with the vendor's codes by both protocols, and Retry-After when told to", async () => {
     const simulator = await simulate({ limits: { requestsPerMinute: 60 }, retryAfterSeconds: 2 });
     expect((await post(simulator, paths.openai, asking("one"))).status).toBe(200);

@@ -170,6 +170,21 @@ describe("the simulator", () => {
     expect((await post(loose, paths.openai, other)).status).toBe(200);
   });
 
+  it("names an unknown model by the compatible path, and not by the native one, which says it with 400", async () => {
+    const simulator = await simulate();
+    const compatible = await post(simulator, paths.openai, asking("x", { model: "qwen-nope" }));
+    expect(compatible.status).toBe(404);
+    expect(at(compatible.body, "error")).toEqual({
+      message: "The model `qwen-nope` does not exist or you do not have access to it.",
+      type: "invalid_request_error",
+      param: null,
+      code: "model_not_found",
+    });
+    const native = await post(simulator, paths.text, askingNatively("x", {}, "qwen-nope"));
+    expect(native.status).toBe(400);
+    expect(native.body).toMatchObject({ code: "InvalidParameter", message: "Model not exist." });
+  });
+
   it("gives n choices where the model can", async () => {
     const simulator = await simulate();
     const reply = await post(simulator, paths.openai, asking("x", { n: 3 }));

@@ -1,11 +1,13 @@
 import { type ChatRequest, isThinking, lastUserText } from "../chat-request.js";
 import type { AnswerFault } from "../faults.js";
+import { finishReason, keptText } from "../finish-reasons.js";
 import { isRecord } from "../json.js";
 import type { Markers } from "../markers.js";
 import { withoutMarkers } from "../markers.js";
 import type { ModelTraits } from "../model-traits.js";
 import { estimateTokens, truncateToTokens } from "../token-estimate.js";
 import type { SimulatedUsage } from "../usage.js";
+import { shapedUsage } from "../usage-shapes.js";
 import { inputTokens } from "./input-tokens.js";
 import { askedSchema, structuredText, unfitText } from "./structured-text.js";
 import { answerText } from "./task.js";
@@ -16,7 +18,7 @@ export interface SimulatedAnswer {
   readonly text: string;
   readonly reasoning: string | null;
   readonly toolCalls: readonly SimulatedToolCall[] | null;
-  readonly finishReason: string;
+  readonly finishReason: string | null;
   readonly usage: SimulatedUsage;
 }
 
@@ -28,29 +30,46 @@ export interface AnswerCircumstances {
   readonly draw: number;
   /** Tells this call's identifiers from others'. */
   readonly callId: string;
+  /** Which of the texts that a temperature makes possible; 0 at temperature 0. */
+  readonly variant: number;
 }
 
 /** Answers a request that was found good. Depends on nothing but its arguments. */
 export function composeAnswer(request: ChatRequest, circumstances: AnswerCircumstances): SimulatedAnswer {
-  const { traits, markers, fault } = circumstances;
-  const reasoning = isThinking(request, traits.thinking) ? reasoningText(request, markers) : null;
+  const { traits, markers, fault, callId, variant } = circumstances;
+  const tags = markers.text === undefined ? undefined : thinkTags[markers.text];
+  const thought = reasoningText(request, markers);
+  const reasoning = tags === undefined && isThinking(request, traits.thinking) ? thought : null;
   const reasoningTokens = reasoning === null ? 0 : estimateTokens(reasoning);
-  const plain = plainText(request, traits);
+  const plain = plainText(request, traits, variant);
   const calls =
-    markers.answer === null && fault === null ? toolCalls(request, plain, circumstances.callId) : null;
-  const whole = calls !== null ? "" : (markers.answer ?? wantedText(request, plain, circumstances));
-  const cut = cutToLimits(whole, request, reasoningTokens, fault, markers);
+    markers.answer === undefined && fault === null ? toolCalls(request, plain, { callId, variant }) : null;
+  const said = calls !== null ? "" : (markers.answer ?? wantedText(request, plain, circumstances));
+  const whole = tags === undefined ? said : tags(thought, said);
+  const cut = cutToLimits(whole, request, reasoningTokens, circumstances);
   const callTokens = calls === null ? 0 : estimateTokens(JSON.stringify(calls));
   return {
     text: cut.text,
     reasoning,
     toolCalls: calls,
-    finishReason: markers.finish ?? (calls === null ? cut.finishReason : "tool_calls"),
+    finishReason:
+      markers.finish === undefined
+        ? calls === null
+          ? cut.finishReason
+          : "tool_calls"
+        : finishReason(markers.finish),
     usage: usageOf(request, markers, estimateTokens(cut.text) + callTokens, reasoningTokens),
   };
 }
 
-function plainText(request: ChatRequest, traits: ModelTraits): string {
+/** What stands in the content of models whose server does not take the reasoning out. */
+const thinkTags: Readonly<Record<string, (thought: string, said: string) => string>> = {
+  think: (thought, said) => `<think>\n${thought}\n</think>\n\n${said}`,
+  think_unopened: (thought, said) => `${thought}\n</think>\n\n${said}`,
+  think_unclosed: (thought) => `<think>\n${thought}`,
+};
+
+function plainText(request: ChatRequest, traits: ModelTraits, variant: number): string {
   const user = withoutMarkers(lastUserText(request));
   const options = request.parameters["translation_options"];
   if (traits.translation !== null && isRecord(options)) return translate(user, options);
@@ -65,7 +84,8 @@ function plainText(request: ChatRequest, traits: ModelTraits): string {
   const seen = [images > 0 ? `${images} image(s)` : "", videos > 0 ? `${videos} video(s)` : ""].filter(
     Boolean,
   );
-  const text = answerText(withoutMarkers(system.join("\n")), user);
+  const plain = answerText(withoutMarkers(system.join("\n")), user);
+  const text = variant === 0 ? plain : `${plain} (variant ${variant})`;
   return seen.length === 0 ? text : `[simulated] Looked at ${seen.join(" and ")}. ${text}`;
 }
 
@@ -79,11 +99,11 @@ function translate(text: string, options: Readonly<Record<string, unknown>>): st
 }
 
 function wantedText(request: ChatRequest, plain: string, circumstances: AnswerCircumstances): string {
-  const { fault, draw } = circumstances;
+  const { fault, draw, variant } = circumstances;
   if (fault === "content_filter" || fault === "empty_answer") return "";
   const asked = askedSchema(request);
   if (fault === "invalid_json_output") return unfitText(asked, plain, draw);
-  const text = asked === null ? plain : structuredText(asked, plain);
+  const text = asked === null ? plain : structuredText(asked, plain, variant);
   return fault === "fenced_json_output" ? `\`\`\`json\n${text}\n\`\`\`` : text;
 }
 
@@ -91,8 +111,7 @@ function cutToLimits(
   whole: string,
   request: ChatRequest,
   reasoningTokens: number,
-  fault: AnswerFault | null,
-  markers: Markers,
+  { fault, markers }: AnswerCircumstances,
 ): { text: string; finishReason: string } {
   const { max_tokens: maxTokens, max_completion_tokens: maxCompletion, stop } = request.parameters;
   if (fault === "content_filter") return { text: "", finishReason: "content_filter" };
@@ -102,16 +121,15 @@ function cutToLimits(
     if (at >= 0) text = text.slice(0, at);
   }
   // max_tokens leaves thinking out, max_completion_tokens counts it.
-  const limit = Math.min(
-    typeof maxTokens === "number" ? maxTokens : Number.POSITIVE_INFINITY,
-    typeof maxCompletion === "number"
-      ? Math.max(0, maxCompletion - reasoningTokens)
-      : Number.POSITIVE_INFINITY,
+  let limit = Math.min(
+    typeof maxTokens === "number" ? maxTokens : Infinity,
+    typeof maxCompletion === "number" ? Math.max(0, maxCompletion - reasoningTokens) : Infinity,
   );
-  const half = fault === "truncated_answer" || markers.finish === "length";
-  const tokens = half ? Math.min(limit, Math.ceil(estimateTokens(text) / 2)) : limit;
-  const kept = truncateToTokens(text, tokens);
-  return { text: kept, finishReason: kept.length < text.length ? "length" : "stop" };
+  const kept = fault === "truncated_answer" ? "half" : keptText(markers.finish);
+  if (kept !== "whole") limit = Math.min(limit, kept === "half" ? Math.ceil(estimateTokens(text) / 2) : 0);
+  const cut = truncateToTokens(text, limit);
+  const isCut = cut.length < text.length || markers.text === "think_unclosed";
+  return { text: cut, finishReason: isCut ? "length" : "stop" };
 }
 
 function reasoningText(request: ChatRequest, markers: Markers): string {
@@ -130,14 +148,15 @@ function usageOf(
   reasoningTokens: number,
 ): SimulatedUsage {
   const estimate = inputTokens(request);
-  const input = markers.inputTokens ?? estimate.total;
-  return {
+  const input = markers.input_tokens ?? estimate.total;
+  const usage = {
     input,
-    output: markers.outputTokens ?? textTokens + reasoningTokens,
+    output: markers.output_tokens ?? textTokens + reasoningTokens,
     reasoning: reasoningTokens,
-    cachedInput: Math.min(input, markers.cachedTokens ?? 0),
-    cacheWrite: markers.cacheWriteTokens ?? 0,
+    cachedInput: Math.min(input, markers.cached ?? 0),
+    cacheWrite: markers.cache_write ?? 0,
     image: estimate.image,
     video: estimate.video,
   };
+  return shapedUsage(usage, markers.usage);
 }

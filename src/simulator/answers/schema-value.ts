@@ -9,18 +9,19 @@ const maxDepth = 8;
  *
  * Covers what structured output allows and somewhat more: type, enum, const, properties, items,
  * prefixItems, string lengths, formats and simple patterns, numeric bounds, local $ref, anyOf, oneOf,
- * allOf. The same schema and text give the same value.
+ * allOf. The same schema, text and variant give the same value.
  */
-export function schemaValue(schema: unknown, text: string): unknown {
-  return new SchemaFiller(schema, text).value(schema, "value", 0);
+export function schemaValue(schema: unknown, text: string, variant = 0): unknown {
+  return new SchemaFiller(schema, text, variant).value(schema, "value", 0);
 }
 
 class SchemaFiller {
   readonly #root: unknown;
   readonly #words: readonly string[];
-  #next = 0;
+  #next: number;
 
-  constructor(root: unknown, text: string) {
+  constructor(root: unknown, text: string, first: number) {
+    this.#next = first;
     this.#root = root;
     this.#words = text.split(/\s+/).filter((word) => word !== "");
   }

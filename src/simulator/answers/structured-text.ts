@@ -19,9 +19,14 @@ function isAskedInWords({ messages }: ChatRequest): boolean {
   return messages.some(({ role, text }) => role === "system" && /\bJSON Schema\b/i.test(text));
 }
 
-/** `text` is what the model would say in plain words. */
-export function structuredText(asked: { schema: unknown } | "json_object", text: string): string {
-  const value = asked === "json_object" ? { simulated: true, answer: text } : schemaValue(asked.schema, text);
+/** `text` is what the model would say in plain words; other variants are other values. */
+export function structuredText(
+  asked: { schema: unknown } | "json_object",
+  text: string,
+  variant = 0,
+): string {
+  const value =
+    asked === "json_object" ? { simulated: true, answer: text } : schemaValue(asked.schema, text, variant);
   return JSON.stringify(value);
 }
 

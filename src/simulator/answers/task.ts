@@ -89,14 +89,8 @@ export function targetLanguage(instructions: string): string {
 }
 
 function codeAnswer(user: string): string {
-  return [
-    "[simulated]",
-    "```python",
-    `# ${opening(user, 120)}`,
-    "def simulated_answer():",
-    '    return "simulated"',
-    "```",
-  ].join("\n");
+  const comment = `# ${opening(user, 120)}`;
+  return `[simulated]\n\`\`\`python\n${comment}\ndef simulated_answer():\n    return "simulated"\n\`\`\``;
 }
 
 function opening(text: string, characters: number): string {

@@ -14,7 +14,11 @@ export interface SimulatedToolCall {
  * first two with `parallel_tool_calls`), with arguments that fit its schema. Null when no tools are given,
  * `tool_choice` is `none`, or the last message already answers a call.
  */
-export function toolCalls(request: ChatRequest, text: string, callId: string): SimulatedToolCall[] | null {
+export function toolCalls(
+  request: ChatRequest,
+  text: string,
+  { callId, variant }: { callId: string; variant: number },
+): SimulatedToolCall[] | null {
   const { tools, tool_choice: choice, parallel_tool_calls: parallel } = request.parameters;
   if (!Array.isArray(tools) || choice === "none" || request.messages.at(-1)?.role === "tool") return null;
   const definitions = tools.flatMap((tool) =>
@@ -31,7 +35,7 @@ export function toolCalls(request: ChatRequest, text: string, callId: string): S
     index,
     function: {
       name: String(definition["name"]),
-      arguments: JSON.stringify(schemaValue(definition["parameters"] ?? { type: "object" }, text)),
+      arguments: JSON.stringify(schemaValue(definition["parameters"] ?? { type: "object" }, text, variant)),
     },
   }));
 }
