@@ -29,7 +29,7 @@ export interface Story<World> {
 /** Returns how it ended. */
 export type Process<World> = (step: Step<World>) => string;
 
-/** Does something to the world at once. `what` names it where a failure is told. */
+/** Does something to the world at once. `what` names it in the story of a failure. */
 export type Step<World> = <Result>(what: string, act: (world: World) => Result) => Result;
 
 interface ProcessState {
@@ -111,7 +111,7 @@ function advance<World>(story: Story<World>, node: Node<World>, index: number): 
   const next = node.known.get(key) ?? runUpToNextStep(story.processes[index]!, process.results);
   node.known.set(key, next);
   if (typeof next === "string") return follow(node, index, { ...process, end: next });
-  const world = structuredClone(node.world);
+  const world = copyOf(node.world);
   const result: unknown = next.act(world) ?? null;
   const step = `${next.message} → ${JSON.stringify(result)}`;
   const state = { results: [...process.results, result], digest: digestOf(process.digest + step), end: null };
@@ -119,7 +119,7 @@ function advance<World>(story: Story<World>, node: Node<World>, index: number): 
 }
 
 function kill<World>(story: Story<World>, node: Node<World>, index: number): Node<World> {
-  const world = structuredClone(node.world);
+  const world = copyOf(node.world);
   story.onKill?.(world, index);
   const killed = follow(node, index, { results: [], digest: "", end: "killed" });
   return { ...killed, world, killsLeft: node.killsLeft - 1 };
@@ -145,6 +145,11 @@ function digestOf(text: string): string {
   return createHash("sha1").update(text).digest("base64");
 }
 
+/** Several times as fast as structuredClone. */
+function copyOf<T>(plain: T): T {
+  return JSON.parse(JSON.stringify(plain)) as T;
+}
+
 class NextStep<World> extends Error {
   readonly act: (world: World) => unknown;
 
@@ -163,7 +168,7 @@ function runUpToNextStep<World>(
   try {
     return process((what, act) => {
       if (at === results.length) throw new NextStep<World>(what, act);
-      return structuredClone(results[at++]) as never;
+      return copyOf(results[at++]) as never;
     });
   } catch (error) {
     if (error instanceof NextStep) return error as NextStep<World>;

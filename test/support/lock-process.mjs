@@ -1,5 +1,5 @@
 /**
- * A process that wants run locks, told what to do by lines of JSON on its standard input: [command, argument].
+ * A process that wants run locks, with commands as lines of JSON on its standard input: [command, argument].
  * Answers each with a line. Ends with its input.
  */
 import fs from "node:fs";

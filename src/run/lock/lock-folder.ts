@@ -12,7 +12,7 @@ export interface LockFiles {
   open(): void;
   /**
    * Makes a file with its whole text. False when the name is taken; also when another process cleared the
-   * folder meanwhile: look again.
+   * folder meanwhile: read it again.
    */
   create(name: string, text: string): boolean;
   /** As far as it can be: the next one who clears the folder tries again. */
