@@ -24,7 +24,10 @@ export type LeaseState = "waiting" | "claimed" | "gone";
  * is lost is put again under a new id, and one that is claimed twice is refused by the start gate.
  */
 export interface LeaseQueue {
-  /** Adds leases in one step. An id that the queue knows already is left as it is, so a put may be repeated. */
+  /**
+   * Adds leases in one round trip. An id that the queue knows is left as it is, so a put that went unanswered is
+   * repeated. An id that ended meanwhile is added again, and the start gate refuses it.
+   */
   put(leases: readonly LeaseJob[]): Promise<void>;
   /** The next waiting lease, or null. Never blocks on the server. */
   claim(): Promise<ClaimedLease | null>;

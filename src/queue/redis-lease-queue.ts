@@ -9,5 +9,8 @@ import { queueName } from "./names.js";
  * not met. The connection is shared with whoever opened it, and stays open.
  */
 export function openRedisLeaseQueue(redis: Redis, identity: string): LeaseQueue {
-  return new BullmqLeaseQueue(queueName(identity), redis, createRedisBackend);
+  return new BullmqLeaseQueue(queueName(identity), redis, (name, options) =>
+    // Whoever connected has checked the server. BullMQ would print what it thinks of its settings.
+    createRedisBackend(name, { ...options, skipVersionCheck: true }),
+  );
 }

@@ -256,6 +256,21 @@ describe("A queue of leases on Redis", () => {
     expect(redis.listenerCount("error")).toBe(1);
   });
 
+  it("takes leases again that the server lost with all its data", async () => {
+    const own = await startRedis();
+    afterTest(() => own.stop());
+    const redis = connect(own.url);
+    const queue = openRedisLeaseQueue(redis, randomUUID());
+    closeAfterTest(queue);
+    await queue.put([job("a-1"), job("a-2")]);
+    const lost = await queue.claim();
+    await redis.flushall();
+    expect(await queue.state("a-1")).toBe("gone");
+    await lost?.complete();
+    await queue.put([job("a-1"), job("a-2")]);
+    expect(ids(await claimAll(queue))).toEqual(["a-1", "a-2"]);
+  });
+
   it("takes leases again after a destroy that was killed half-way", async () => {
     const [redis, identity] = [connect(), randomUUID()];
     const killed = new Queue(queueName(identity), { connection: redis });
