@@ -1,7 +1,11 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
+/** Another release of BullMQ in place of the installed one; see scripts/try-bullmq.mjs. */
+const bullmq = process.env.PROMPTMILL_BULLMQ;
+
 export default defineConfig({
+  resolve: { alias: bullmq === undefined ? {} : { bullmq } },
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/global-setup.ts"],
