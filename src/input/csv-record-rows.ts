@@ -1,3 +1,4 @@
+import { isListPosition } from "../json/source-number.js";
 import type { RowError } from "../types.js";
 import { cellCountFailure, cellCountText } from "./csv-failures.js";
 import type { CsvHead } from "./csv-head.js";
@@ -14,25 +15,29 @@ import { RowValues, valuesOfCells } from "./row-values.js";
  */
 export class RecordRows {
   private rows: InputRow[] = [];
+  private readonly isReordered: boolean;
 
   constructor(
     private readonly head: CsvHead,
     private readonly reading: RowReading,
     private rowIndex: number,
-  ) {}
+  ) {
+    this.isReordered = head.columns.some(isListPosition);
+  }
 
   /** `line` is where the record starts. Throws UsageError for a wrong number of cells, unless lenient. */
   take(cells: string[], line: number): void {
     const { columns } = this.head;
     if (cells.length === columns.length) {
-      if (this.rowIndex > this.reading.afterRow) this.push(line, valuesOfCells(columns, cells));
+      if (this.rowIndex > this.reading.afterRow)
+        this.push(line, valuesOfCells(columns, cells, this.isReordered));
       else this.rowIndex++;
       return;
     }
     const where = place(this.reading.path, line);
     if (!this.reading.lenient) throw cellCountFailure(where, cells.length, this.head);
     const marked = rowProblem("cell_count", cellCountText(where, cells.length, columns.length));
-    this.push(line, valuesOfCells(columns, cells), marked);
+    this.push(line, valuesOfCells(columns, cells, this.isReordered), marked);
   }
 
   /** A record without cells that could be read. */

@@ -1,13 +1,14 @@
+import { SourceNumber } from "../json/source-number.js";
 import type { InputRow } from "./row.js";
 
 /**
- * The text of an id value: a string that is not blank as it is, a finite number by `String`, else null.
+ * The text of an id value: a string that is not blank as it is, a finite number as its text has it, else null.
  *
  * Ids are not trimmed: `a` and `a ` are two ids.
  */
 export function idText(value: unknown): string | null {
   if (typeof value === "string") return value.trim() === "" ? null : value;
-  return typeof value === "number" ? String(value) : null;
+  return typeof value === "number" || value instanceof SourceNumber ? value.toString() : null;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { InputOptions } from "../job/resolved-job.js";
+import { keysOf } from "../json/source-number.js";
 import { readCsvHead } from "./csv-head.js";
 import { settleEncoding } from "./encoding.js";
 import { inputError } from "./input-error.js";
@@ -108,7 +109,7 @@ async function sampleColumns(source: Source, options: InputOptions): Promise<rea
   const reading = { path: source.path, lenient: options.lenient, afterRow: -1 };
   for await (const batch of readJsonlRows(readText(source), reading)) {
     for (const row of batch.slice(0, SAMPLE_ROWS - rows)) {
-      for (const key of Object.keys(row.values)) columns.add(key);
+      for (const key of keysOf(row.values)) columns.add(key);
     }
     rows += batch.length;
     if (rows >= SAMPLE_ROWS) break;

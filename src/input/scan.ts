@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { UsageError } from "../errors.js";
 import type { InputOptions } from "../job/resolved-job.js";
+import { keysOf } from "../json/source-number.js";
 import type { InputDescription } from "./describe.js";
 import { describeInput } from "./describe.js";
 import { IdCheck } from "./id-check.js";
@@ -88,7 +89,7 @@ function idCheck(
 }
 
 function addColumns(columns: Set<string>, row: InputRow, path: string): void {
-  for (const key in row.values) columns.add(key);
+  for (const key of keysOf(row.values)) columns.add(key);
   if (columns.size <= MAX_COLUMNS) return;
   throw inputError(
     "too_many_columns",

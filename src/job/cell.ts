@@ -1,5 +1,6 @@
 import { describeValue } from "../config/problems.js";
 import type { InputRow } from "../input/row.js";
+import { numberOf } from "../json/source-number.js";
 import { inRange } from "./number-range.js";
 import type { NumberRange } from "./number-range.js";
 import { RowProblem } from "./row-problem.js";
@@ -15,7 +16,7 @@ export function givenValue(row: InputRow, column: string): unknown {
 export function numberCell(row: InputRow, column: string, range: NumberRange): number | undefined {
   const value = givenValue(row, column);
   if (value === undefined) return undefined;
-  const parsed = typeof value === "number" ? value : typeof value === "string" ? parseNumber(value) : null;
+  const parsed = typeof value === "string" ? parseNumber(value) : numberOf(value);
   if (parsed === null || !inRange(range, parsed)) throw malformedCell(row, column, range.expected, value);
   return parsed;
 }

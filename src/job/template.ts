@@ -1,6 +1,7 @@
 import { Liquid, LiquidError, UndefinedVariableError } from "liquidjs";
 import type { RenderOptions, Template as LiquidTemplate } from "liquidjs";
 import { nearest } from "../config/nearest.js";
+import { jsonText } from "../json/json-text.js";
 import type { TemplatePosition } from "./resolved-job.js";
 
 /** A mistake in a template or a row that it cannot be rendered for. */
@@ -46,9 +47,16 @@ const engine = new Liquid({
   // Anything found here would come from a file.
   templates: {},
   outputEscape: (value: unknown) =>
-    (typeof value === "object" && value !== null ? JSON.stringify(value) : value) as string,
+    (typeof value === "object" && value !== null ? jsonText(value) : value) as string,
 });
 for (const tag of ["include", "render", "layout", "block"]) delete engine.tags[tag];
+for (const name of ["json", "jsonify"]) {
+  engine.registerFilter(name, function (value: unknown, spaces: unknown = 0) {
+    const text = jsonText(value, " ".repeat(Number(spaces)));
+    this.context.memoryLimit.use(text.length);
+    return text;
+  });
+}
 
 /** A plain insertion; Liquid's words for values are no columns. */
 const INSERTION = /\{\{ *((?!(?:true|false|nil|null|empty|blank) *\}\})[\p{L}_][\p{L}\p{N}_]*) *\}\}/gu;

@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.js";
+import { parseJson } from "../json/parse-json.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import { compileSchema, parseStructured } from "../provider/index.js";
 import type { Result } from "../types.js";
@@ -22,7 +23,7 @@ export function answerColumns(job: ResolvedJob): AnswerColumn[] {
   return answers;
 }
 
-/** The journal holds what the model said, word for word; its value is read out of it here. */
+/** The journal holds what the model said, word for word; its value is read out of it here, with all its digits. */
 function structuredColumns({ output: { column, format, schema } }: ResolvedJob): AnswerColumn[] {
   const properties = format === "csv" ? Object.keys((schema?.["properties"] ?? {}) as object) : [];
   if (properties.length === 0) return [{ name: column, value: structuredValue }];
@@ -37,7 +38,7 @@ function structuredValue(result: Result): unknown {
   let known = values.get(result);
   if (known === undefined) {
     const parsed = parseStructured(result.output.text, () => null);
-    known = { value: "value" in parsed ? parsed.value : undefined };
+    known = { value: "value" in parsed ? parseJson(parsed.json, true) : undefined };
     values.set(result, known);
   }
   return known.value;
