@@ -36,6 +36,8 @@ export interface OutputOptions {
   readonly column: string;
   /** CSV with a byte order mark and CRLF, as Excel wants it. */
   readonly excel: boolean;
+  /** Between the cells of a CSV. Absent: a comma, or with `excel` a semicolon where the input has one. */
+  readonly delimiter?: string | undefined;
   /** Neutralise model-written cells that a spreadsheet would take for a formula. */
   readonly formulaSafe: boolean;
   /** Whether the results have a column for the model's thinking. Absent: no. */
