@@ -8,6 +8,7 @@ import { readText } from "./read-text.js";
 import type { Format } from "./sniff.js";
 import { foreignFile, isGzip, isTabSeparatedByName, settleFormat } from "./sniff.js";
 import { readBytes } from "./source.js";
+import { shownText } from "./unsafe-text.js";
 
 /** How many JSONL rows are looked at for column names when only describing. */
 const SAMPLE_ROWS = 100;
@@ -27,6 +28,8 @@ export interface InputDescription {
    * the first 100 rows when only described.
    */
   readonly columns: readonly string[];
+  /** Records without any value are no rows. Absent in runs of versions for which they were. */
+  readonly skipsBlank?: true;
 }
 
 /**
@@ -80,12 +83,12 @@ async function firstText(source: Source): Promise<string> {
 async function describeCsv(
   source: Source,
   options: InputOptions,
-): Promise<{ delimiter: string; columns: readonly string[] }> {
+): Promise<Pick<InputDescription, "delimiter" | "columns" | "skipsBlank">> {
   const chunks = readText(source);
   try {
     const delimiter = settleDelimiter(options);
     const head = await readCsvHead(chunks, { path: source.path, delimiter });
-    return { delimiter: head.delimiter, columns: head.columns };
+    return { delimiter: head.delimiter, columns: head.columns, skipsBlank: true };
   } finally {
     await chunks.return(undefined);
   }
@@ -120,11 +123,11 @@ async function sampleColumns(source: Source, options: InputOptions): Promise<rea
 function checkIdColumn(description: InputDescription, id: string | null): void {
   const { path, columns } = description;
   if (id === null || columns.includes(id)) return;
-  const shown = columns.slice(0, 50).map((column) => JSON.stringify(column));
+  const shown = columns.slice(0, 50).map(shownText);
   const more = columns.length > 50 ? ` and ${String(columns.length - 50)} more` : "";
   throw inputError(
     "id_column_missing",
-    `${path} has no column ${JSON.stringify(id)} to take ids from.`,
+    `${path} has no column ${shownText(id)} to take ids from.`,
     `Set \`input.id\` to one of its columns: ${shown.join(", ")}${more}; or leave it out to number the rows.`,
   );
 }

@@ -1,11 +1,13 @@
 import type { UsageError } from "../errors.js";
 import type { InputOptions } from "../job/resolved-job.js";
+import { jsonText } from "../json/json-text.js";
 import { customIdOf, idText } from "./custom-id.js";
 import type { InputDescription } from "./describe.js";
 import { IdIndex } from "./id-index.js";
 import { inputError, place } from "./input-error.js";
 import { readRows } from "./read-rows.js";
 import type { InputRow } from "./row.js";
+import { shownText } from "./unsafe-text.js";
 
 /**
  * Refuses ids that stand twice, and empty ones where an id is `required`, in bounded memory per row. Rows come
@@ -48,9 +50,11 @@ export class IdCheck {
 
 function badId(where: string, column: string, row: InputRow): UsageError {
   const value = row.values[column];
-  const name = JSON.stringify(column);
+  const name = shownText(column);
   const received =
-    value === undefined || value === "" ? "" : `; received ${JSON.stringify(value).slice(0, 100)}`;
+    value === undefined || value === ""
+      ? ""
+      : `; received ${typeof value === "string" ? shownText(value) : jsonText(value).slice(0, 100)}`;
   const isEmpty = value === undefined || value === null || typeof value === "string";
   return inputError(
     isEmpty ? "id_empty" : "id_not_text",
@@ -64,7 +68,7 @@ function badId(where: string, column: string, row: InputRow): UsageError {
 function duplicateId(where: string, column: string, id: string, earlier: InputRow): UsageError {
   return inputError(
     "id_duplicate",
-    `${where}: the id ${JSON.stringify(id.slice(0, 200))} in column ${JSON.stringify(column)} already stands on line ${String(earlier.line)}.`,
+    `${where}: the id ${shownText(id)} in column ${shownText(column)} already stands on line ${String(earlier.line)}.`,
     "Make the ids unique, choose another column for `input.id`, or leave it out to number the rows.",
   );
 }

@@ -3,6 +3,7 @@ import { JsonFault, parseJson } from "../json/parse-json.js";
 import { inputError, MAX_RECORD_BYTES, place, recordTooLarge, rowProblem } from "./input-error.js";
 import type { InputRow } from "./row.js";
 import { batches, type RowReading } from "./row-batches.js";
+import { shownText } from "./unsafe-text.js";
 import { RowValues, valuesOfObject } from "./row-values.js";
 
 const LINE_FEED = 10;
@@ -99,7 +100,7 @@ function markedRow(rowIndex: number, line: number, failure: UsageError): InputRo
 function jsonFailure(text: string, where: string, fault: JsonFault): UsageError {
   const column = Array.from(text.slice(0, fault.offset)).length + 1;
   const [found] = text.trimEnd().slice(fault.offset);
-  const received = found === undefined ? "the line ends" : `found ${JSON.stringify(found)}`;
+  const received = found === undefined ? "the line ends" : `found ${shownText(found)}`;
   return inputError(
     "invalid_json",
     `${where}, column ${String(column)}: not JSON: expected ${fault.expected}, ${received}.`,
@@ -111,7 +112,7 @@ function jsonFailure(text: string, where: string, fault: JsonFault): UsageError 
 function duplicateKey(where: string, key: string, fault: JsonFault): UsageError {
   return inputError(
     "duplicate_key",
-    `${where}: the key ${JSON.stringify(key)} stands twice in one object.`,
+    `${where}: the key ${shownText(key)} stands twice in one object.`,
     "Keep the one that counts, or run with `--lenient` to mark such rows failed and go on.",
     fault,
   );

@@ -11,6 +11,8 @@ export interface ReadHooks {
   readonly signal?: AbortSignal | undefined;
   /** Skip rows with a rowIndex up to this one; cheap, without parsing them where that is safe. */
   readonly afterRow?: number | undefined;
+  /** Is told the lines of CSV records without any value, which are no rows; not of those that are skipped. */
+  readonly onBlank?: ((line: number) => void) | undefined;
   /** Sees the file's chunks as they lie on disk. */
   readonly onRawChunk?: ((chunk: Buffer) => void) | undefined;
 }
@@ -28,7 +30,13 @@ export async function* readRows(
 ): AsyncGenerator<InputRow[]> {
   const { path, gzip, encoding } = description;
   const { signal, onRawChunk } = hooks;
-  const reading = { path, lenient: options.lenient, afterRow: hooks.afterRow ?? -1 };
+  const reading = {
+    path,
+    lenient: options.lenient,
+    afterRow: hooks.afterRow ?? -1,
+    skipsBlank: description.skipsBlank === true,
+    onBlank: hooks.onBlank,
+  };
   const chunks = readText({ path, gzip, encoding, signal, onRawChunk });
   if (description.format === "jsonl") {
     yield* readJsonlRows(chunks, reading);

@@ -21,6 +21,8 @@ export interface InputSummary extends InputDescription {
   readonly sha256: string;
   /** Rows marked with a problem; 0 unless reading leniently. */
   readonly problems: number;
+  /** Records of a CSV without any value, which are no rows, and the line of the first. Absent: there are none. */
+  readonly blank?: { readonly records: number; readonly firstLine: number };
 }
 
 export interface ScanHooks {
@@ -51,7 +53,11 @@ export async function scanInput(options: InputOptions, hooks: ScanHooks = {}): P
   const ids = idCheck(options, description, hooks.optionalId);
   let rows = 0;
   let problems = 0;
-  for await (const batch of readRows(description, options, { signal: hooks.signal, onRawChunk })) {
+  const blank = { records: 0, firstLine: 0 };
+  const onBlank = (line: number): void => {
+    if (blank.records++ === 0) blank.firstLine = line;
+  };
+  for await (const batch of readRows(description, options, { signal: hooks.signal, onRawChunk, onBlank })) {
     for (const row of batch) {
       if (row.problem !== undefined) problems++;
       else {
@@ -72,6 +78,7 @@ export async function scanInput(options: InputOptions, hooks: ScanHooks = {}): P
     columns: columns === null ? description.columns : [...columns],
     rows,
     problems,
+    ...(blank.records === 0 ? {} : { blank }),
     ...raw,
   };
 }

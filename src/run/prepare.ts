@@ -85,8 +85,15 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
   });
   checkOutput(job, summary.columns);
   for (const warning of builder.warnings) warnings.add(warning);
+  if (summary.blank !== undefined) warnings.add(blankRecords(summary.blank));
   const rows = options.limit === null ? summary.rows : Math.min(summary.rows, options.limit);
   return { summary, rows, builder, keptRows: keeper.rows, warnings: [...warnings] };
+}
+
+function blankRecords({ records, firstLine }: NonNullable<InputSummary["blank"]>): string {
+  return records === 1
+    ? `line ${firstLine} of the input holds no value and was skipped`
+    : `${records} records of the input hold no value and were skipped, the first on line ${firstLine}`;
 }
 
 function requestRefused(job: ResolvedJob, row: InputRow, problems: readonly string[]): UsageError {
