@@ -17,7 +17,7 @@ export interface PreparedInput {
   /** Rows of this run: all, or the first `limit`. */
   readonly rows: number;
   readonly builder: RequestBuilder;
-  /** The input's rows, when they are few enough to keep; else null. */
+  /** The rows of this run, when they are few enough to keep; else null. */
   readonly keptRows: readonly InputRow[] | null;
   readonly warnings: readonly string[];
 }
@@ -73,7 +73,7 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
   };
   const summary = await scanInput(job.input, {
     onRow: (row) => {
-      keeper.add(row);
+      if (options.limit === null || row.rowIndex < options.limit) keeper.add(row);
       if (!checkedColumns && job.prompt !== null) {
         checkedColumns = true;
         refuseMissingColumns(job, Object.keys(row.values), row);
