@@ -1,4 +1,5 @@
 import { SourceNumber } from "../json/source-number.js";
+import { cellNamed } from "./look-alike.js";
 import type { InputRow } from "./row.js";
 
 /**
@@ -18,5 +19,5 @@ export function idText(value: unknown): string | null {
  * readable id; it falls back to the row number.
  */
 export function customIdOf(row: InputRow, idColumn: string | null): string {
-  return (idColumn === null ? null : idText(row.values[idColumn])) ?? String(row.rowIndex);
+  return (idColumn === null ? null : idText(cellNamed(row.values, idColumn))) ?? String(row.rowIndex);
 }

@@ -3,6 +3,7 @@ import { keysOf } from "../json/source-number.js";
 import { readCsvHead } from "./csv-head.js";
 import { settleEncoding } from "./encoding.js";
 import { inputError } from "./input-error.js";
+import { columnNamed } from "./look-alike.js";
 import { readJsonlRows } from "./jsonl-rows.js";
 import { readText } from "./read-text.js";
 import type { Format } from "./sniff.js";
@@ -122,7 +123,7 @@ async function sampleColumns(source: Source, options: InputOptions): Promise<rea
 
 function checkIdColumn(description: InputDescription, id: string | null): void {
   const { path, columns } = description;
-  if (id === null || columns.includes(id)) return;
+  if (id === null || columnNamed(columns, id) !== null) return;
   const shown = columns.slice(0, 50).map(shownText);
   const more = columns.length > 50 ? ` and ${String(columns.length - 50)} more` : "";
   throw inputError(

@@ -5,6 +5,7 @@ import { customIdOf, idText } from "./custom-id.js";
 import type { InputDescription } from "./describe.js";
 import { IdIndex } from "./id-index.js";
 import { inputError, place } from "./input-error.js";
+import { cellNamed } from "./look-alike.js";
 import { readRows } from "./read-rows.js";
 import type { InputRow } from "./row.js";
 import { shownText } from "./unsafe-text.js";
@@ -24,7 +25,7 @@ export class IdCheck {
 
   /** Returns a promise only when an earlier row's id may be the same, to keep a million rows synchronous. */
   check(row: InputRow): Promise<void> | undefined {
-    const id = this.required ? idText(row.values[this.column]) : customIdOf(row, this.column);
+    const id = this.required ? idText(cellNamed(row.values, this.column)) : customIdOf(row, this.column);
     if (id === null) throw badId(place(this.description.path, row.line), this.column, row);
     const suspects = this.seen.add(id, row.rowIndex);
     return suspects.length === 0 ? undefined : this.compare(id, row, suspects);
@@ -49,7 +50,7 @@ export class IdCheck {
 }
 
 function badId(where: string, column: string, row: InputRow): UsageError {
-  const value = row.values[column];
+  const value = cellNamed(row.values, column);
   const name = shownText(column);
   const received =
     value === undefined || value === ""

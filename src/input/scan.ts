@@ -6,6 +6,7 @@ import type { InputDescription } from "./describe.js";
 import { describeInput } from "./describe.js";
 import { IdCheck } from "./id-check.js";
 import { inputError, place } from "./input-error.js";
+import { columnNamed } from "./look-alike.js";
 import { readRows } from "./read-rows.js";
 import type { InputRow } from "./row.js";
 import { fingerprint } from "./source.js";
@@ -26,6 +27,8 @@ export interface InputSummary extends InputDescription {
 }
 
 export interface ScanHooks {
+  /** Sees what the start of the file says, before the first row; may throw UsageError to refuse the input. */
+  readonly onDescription?: ((description: InputDescription) => void) | undefined;
   /** Sees each row, in order, and is waited for; may throw UsageError to refuse the input. */
   readonly onRow?: ((row: InputRow) => void | Promise<void>) | undefined;
   /** A column that may hold ids, when `options.id` names none; rows without one are identified by number. */
@@ -43,6 +46,7 @@ export interface ScanHooks {
  */
 export async function scanInput(options: InputOptions, hooks: ScanHooks = {}): Promise<InputSummary> {
   const description = await describeInput(options);
+  hooks.onDescription?.(description);
   const hash = createHash("sha256");
   let bytes = 0;
   const onRawChunk = (chunk: Buffer): void => {
@@ -90,7 +94,7 @@ function idCheck(
 ): IdCheck | null {
   const column = options.id ?? optionalId ?? null;
   if (column === null) return null;
-  const isAbsent = description.format === "csv" && !description.columns.includes(column);
+  const isAbsent = description.format === "csv" && columnNamed(description.columns, column) === null;
   if (options.id === null && isAbsent) return null;
   return new IdCheck(column, description, options, options.id !== null);
 }

@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.js";
+import { shownText } from "../input/unsafe-text.js";
 import { parseJson } from "../json/parse-json.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import { compileSchema, parseStructured } from "../provider/index.js";
@@ -59,7 +60,7 @@ export function checkOutput(job: ResolvedJob, columns: readonly string[]): void 
   const names = answerColumns(job).map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) {
-    throw new UsageError(`The job's answers would fill the column ${JSON.stringify(twice)} twice.`, {
+    throw new UsageError(`The job's answers would fill the column ${shownText(twice)} twice.`, {
       code: "output_column_taken",
       hint: "Rename output.column, or the property of output.schema.",
     });
@@ -69,8 +70,8 @@ export function checkOutput(job: ResolvedJob, columns: readonly string[]): void 
     const isAnswer = name === job.output.column;
     throw new UsageError(
       isAnswer
-        ? `output.column: expected a name that the input does not use, received ${JSON.stringify(name)}, which ${job.input.path} has already.`
-        : `The results would have the column ${JSON.stringify(name)} twice: ${job.input.path} has it already.`,
+        ? `output.column: expected a name that the input does not use, received ${shownText(name)}, which ${job.input.path} has already.`
+        : `The results would have the column ${shownText(name)} twice: ${job.input.path} has it already.`,
       {
         code: "output_column_taken",
         hint: isAnswer
