@@ -180,6 +180,11 @@ export const jobSchema = z
     images: strings(
       "Templates of image URLs or local files (relative to the job file), added to the user message. Empty ones are left out.",
     ).optional(),
+    imageRoot: text
+      .optional()
+      .describe(
+        "Folder, relative to the job file, below which rows may name local images. Default: the job file's.",
+      ),
     video: text.optional().describe("Template of a video URL, added to the user message."),
     translation: translationSchema.optional(),
     output: outputSchema.prefault({}).describe("What the result file looks like."),

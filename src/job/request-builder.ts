@@ -4,7 +4,7 @@ import type { InputRow } from "../input/row.js";
 import type { Message, ModelRequest } from "../types.js";
 import { jobTemplates, requireTemplate } from "./job-templates.js";
 import type { JobTemplate } from "./job-templates.js";
-import { MediaError, mediaReferences, withMedia } from "./media.js";
+import { imageRootOf, MediaError, mediaReferences, withMedia } from "./media.js";
 import { promptRowMessages } from "./prompt-rows.js";
 import { parameterMerger } from "./request-parameters.js";
 import type { ResolvedJob } from "./resolved-job.js";
@@ -28,6 +28,8 @@ export interface RequestBuilder {
   readonly variables: readonly string[];
   /** Warnings met so far, each kind once. Grows while building. */
   readonly warnings: readonly string[];
+  /** Absolute folder below which local images may be read. */
+  readonly imageRoot: string;
   /** Throws RowProblem for a row that cannot become a request. */
   build(row: InputRow): BuiltRequest;
 }
@@ -44,6 +46,7 @@ export function compileRequests(job: ResolvedJob): RequestBuilder {
   return {
     variables: [...new Set([...templates.values()].flatMap((template) => template.variables))],
     warnings,
+    imageRoot: imageRootOf(job),
     build(row) {
       if (row.problem !== undefined)
         throw new RowProblem(row, row.problem.message, { code: row.problem.code });

@@ -131,6 +131,8 @@ export interface ResolvedJob {
   readonly tags: Readonly<Record<string, string>>;
   /** Absolute folder that local images named by the job's templates are relative to. Default: the working folder. */
   readonly baseDir?: string;
+  /** Absolute folder below which rows may name local images. Absent: `baseDir`. */
+  readonly imageRoot?: string;
   /** Templates of image URLs or local paths; each may render to nothing. */
   readonly images?: readonly string[];
   /** Template of a video URL. */

@@ -46,7 +46,7 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
   const builder = compileRequests(job);
   const warnings = new Set<string>();
   const build = requestMaker(builder);
-  const images = new LocalImageCheck();
+  const images = new LocalImageCheck(builder.imageRoot);
   const checkColumns = (columns: readonly string[]): void => {
     refuseMissingColumns(job, columns);
     checkOutput(job, columns);
