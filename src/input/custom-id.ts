@@ -12,12 +12,23 @@ export function idText(value: unknown): string | null {
   return typeof value === "number" || value instanceof SourceNumber ? value.toString() : null;
 }
 
+/** Where prompt rows have their ids when a job names no column: ours, else that of an OpenAI batch file. */
+export const PROMPT_ROW_IDS = ["id", "custom_id"] as const;
+
+/** The column of ids, several of which the first that has one counts, or null: rows are numbered. */
+export type IdColumn = string | readonly string[] | null;
+
 /**
  * A row's customId: the text of its id column, or the row number when there is no id column.
  *
  * `scanInput` has made sure that readable rows have unique ids. A row marked with a `problem` may have no
  * readable id; it falls back to the row number.
  */
-export function customIdOf(row: InputRow, idColumn: string | null): string {
-  return (idColumn === null ? null : idText(cellNamed(row.values, idColumn))) ?? String(row.rowIndex);
+export function customIdOf(row: InputRow, idColumn: IdColumn): string {
+  if (typeof idColumn === "string") return idText(cellNamed(row.values, idColumn)) ?? String(row.rowIndex);
+  for (const column of idColumn ?? []) {
+    const id = idText(cellNamed(row.values, column));
+    if (id !== null) return id;
+  }
+  return String(row.rowIndex);
 }

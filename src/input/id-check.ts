@@ -16,7 +16,7 @@ import { shownText } from "./unsafe-text.js";
  */
 export class IdCheck {
   constructor(
-    private readonly column: string,
+    private readonly column: string | readonly string[],
     private readonly description: InputDescription,
     private readonly options: InputOptions,
     private readonly required = true,
@@ -25,8 +25,10 @@ export class IdCheck {
 
   /** Returns a promise only when an earlier row's id may be the same, to keep a million rows synchronous. */
   check(row: InputRow): Promise<void> | undefined {
-    const id = this.required ? idText(cellNamed(row.values, this.column)) : customIdOf(row, this.column);
-    if (id === null) throw badId(place(this.description.path, row.line), this.column, row);
+    const { column } = this;
+    const isRequired = this.required && typeof column === "string";
+    const id = isRequired ? idText(cellNamed(row.values, column)) : customIdOf(row, column);
+    if (id === null) throw badId(place(this.description.path, row.line), String(column), row);
     const suspects = this.seen.add(id, row.rowIndex);
     return suspects.length === 0 ? undefined : this.compare(id, row, suspects);
   }
@@ -36,7 +38,12 @@ export class IdCheck {
     for (const suspect of suspects) {
       const earlier = await this.rowAt(suspect);
       if (earlier !== null && customIdOf(earlier, this.column) === id) {
-        throw duplicateId(place(this.description.path, row.line), this.column, id, earlier);
+        throw duplicateId(
+          place(this.description.path, row.line),
+          [this.column].flat().join(" or "),
+          id,
+          earlier,
+        );
       }
     }
   }

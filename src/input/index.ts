@@ -1,4 +1,4 @@
-export { customIdOf } from "./custom-id.js";
+export { customIdOf, PROMPT_ROW_IDS } from "./custom-id.js";
 export type { InputDescription } from "./describe.js";
 export { describeInput } from "./describe.js";
 export type { ReadableInput, ReadHooks } from "./read-rows.js";

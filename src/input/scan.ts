@@ -32,7 +32,7 @@ export interface ScanHooks {
   /** Sees each row, in order, and is waited for; may throw UsageError to refuse the input. */
   readonly onRow?: ((row: InputRow) => void | Promise<void>) | undefined;
   /** A column that may hold ids, when `options.id` names none; rows without one are identified by number. */
-  readonly optionalId?: string | undefined;
+  readonly optionalId?: string | readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -90,11 +90,13 @@ export async function scanInput(options: InputOptions, hooks: ScanHooks = {}): P
 function idCheck(
   options: InputOptions,
   description: InputDescription,
-  optionalId: string | undefined,
+  optionalId: ScanHooks["optionalId"],
 ): IdCheck | null {
   const column = options.id ?? optionalId ?? null;
   if (column === null) return null;
-  const isAbsent = description.format === "csv" && columnNamed(description.columns, column) === null;
+  const isAbsent =
+    description.format === "csv" &&
+    [column].flat().every((name) => columnNamed(description.columns, name) === null);
   if (options.id === null && isAbsent) return null;
   return new IdCheck(column, description, options, options.id !== null);
 }

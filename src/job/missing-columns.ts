@@ -2,6 +2,7 @@ import { nearest } from "../config/nearest.js";
 import { UsageError } from "../errors.js";
 import { columnNamed, lookAlikes, nameDifference } from "../input/look-alike.js";
 import { printable, shownText } from "../input/unsafe-text.js";
+import { FOREIGN_COLUMNS } from "./foreign-rows.js";
 import { jobTemplates } from "./job-templates.js";
 import type { ResolvedJob } from "./resolved-job.js";
 import { overrideKeys } from "./row-overrides.js";
@@ -15,7 +16,10 @@ export interface ColumnUse {
 /** Columns that a job needs and an input lacks, with the place that needs each. */
 export function missingColumns(job: ResolvedJob, columns: readonly string[]): ColumnUse[] {
   const missing = neededColumns(job).filter(({ column }) => columnNamed(columns, column) === null);
-  if (job.prompt === null && PROMPT_COLUMNS.every((column) => columnNamed(columns, column) === null)) {
+  if (
+    job.prompt === null &&
+    [...PROMPT_COLUMNS, ...FOREIGN_COLUMNS].every((column) => columnNamed(columns, column) === null)
+  ) {
     missing.push({ column: "prompt", where: "the job has no prompt:, so its rows need prompt or messages" });
   }
   return missing;

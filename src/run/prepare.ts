@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.js";
-import { scanInput, type InputSummary } from "../input/index.js";
+import { PROMPT_ROW_IDS, scanInput, type InputSummary } from "../input/index.js";
 import type { InputRow } from "../input/row.js";
 import {
   compileRequests,
@@ -90,7 +90,7 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
       return onRow(row);
     },
     signal: options.signal,
-    ...(job.prompt === null ? { optionalId: "id" } : {}),
+    ...(job.prompt === null ? { optionalId: PROMPT_ROW_IDS } : {}),
   });
   checkColumns(summary.columns);
   for (const warning of lookAlikeWarnings(job, summary.columns)) warnings.add(warning);
