@@ -1,6 +1,7 @@
 export { customIdOf, PROMPT_ROW_IDS } from "./custom-id.js";
 export type { InputDescription } from "./describe.js";
 export { describeInput } from "./describe.js";
+export { WrongEncoding } from "./input-error.js";
 export type { ReadableInput, ReadHooks } from "./read-rows.js";
 export { readRows } from "./read-rows.js";
 export type { InputRow } from "./row.js";

@@ -14,6 +14,18 @@ export function inputError(code: string, message: string, hint: string, cause?: 
   return new UsageError(printable(message), { code, hint: printable(hint), cause });
 }
 
+/** Bytes that are not of the encoding that they were read as; `guess` is what they look like. */
+export class WrongEncoding extends UsageError {
+  constructor(
+    message: string,
+    hint: string,
+    code: string,
+    readonly guess: string,
+  ) {
+    super(printable(message), { code, hint });
+  }
+}
+
 /** How a message names a place: `file, line 7`. Lines are 1-based and physical, blank ones included. */
 export function place(path: string, line: number): string {
   return `${path}, line ${String(line)}`;

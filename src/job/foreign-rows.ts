@@ -6,8 +6,10 @@ import { malformedCell } from "./cell.js";
 import { parametersSchema, toParameters } from "./parameters-schema.js";
 import { RowProblem } from "./row-problem.js";
 
-/** Columns of prompt rows that other programs write; see `asPromptRow`. */
-export const FOREIGN_COLUMNS = ["body", "conversations"] as const;
+/** Whether an input's columns are those of rows that `asPromptRow` knows. */
+export function arePromptColumns(columns: readonly string[]): boolean {
+  return columns.includes("conversations") || (columns.includes("body") && columns.includes("custom_id"));
+}
 
 /** A prompt row, and parameters of its own beside those that every prompt row may override. */
 export interface ForeignRow {

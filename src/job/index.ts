@@ -1,6 +1,7 @@
 export { defineJob, jobJsonSchema, jobSchema } from "./job-schema.js";
 export type { JobDefinition } from "./job-schema.js";
 export { loadJob } from "./load-job.js";
+export { arePromptColumns } from "./foreign-rows.js";
 export { hasLocalImages, imageRootOf, inlineLocalImages } from "./media.js";
 export { lookAlikeWarnings, missingColumns, refuseMissingColumns } from "./missing-columns.js";
 export { builtInPresets, collectPresets, resolvePreset } from "./presets.js";

@@ -2,7 +2,7 @@ import { nearest } from "../config/nearest.js";
 import { UsageError } from "../errors.js";
 import { columnNamed, lookAlikes, nameDifference } from "../input/look-alike.js";
 import { printable, shownText } from "../input/unsafe-text.js";
-import { FOREIGN_COLUMNS } from "./foreign-rows.js";
+import { arePromptColumns } from "./foreign-rows.js";
 import { jobTemplates } from "./job-templates.js";
 import type { ResolvedJob } from "./resolved-job.js";
 import { overrideKeys } from "./row-overrides.js";
@@ -16,10 +16,9 @@ export interface ColumnUse {
 /** Columns that a job needs and an input lacks, with the place that needs each. */
 export function missingColumns(job: ResolvedJob, columns: readonly string[]): ColumnUse[] {
   const missing = neededColumns(job).filter(({ column }) => columnNamed(columns, column) === null);
-  if (
-    job.prompt === null &&
-    [...PROMPT_COLUMNS, ...FOREIGN_COLUMNS].every((column) => columnNamed(columns, column) === null)
-  ) {
+  const hasPrompts =
+    PROMPT_COLUMNS.some((column) => columnNamed(columns, column) !== null) || arePromptColumns(columns);
+  if (job.prompt === null && !hasPrompts) {
     missing.push({ column: "prompt", where: "the job has no prompt:, so its rows need prompt or messages" });
   }
   return missing;
