@@ -1,24 +1,21 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import iconv from "iconv-lite";
 import { describe, expect, it } from "vitest";
-import { cli, type CliEnd } from "../support/cli.js";
+import { run } from "../../src/run/run.js";
+import { starterJob } from "../../src/run/starter-job.js";
+import { readStarterInput } from "../../src/run/starter.js";
+import { validateJob } from "../../src/run/validate.js";
 import { redisUrl } from "../support/redis-url.js";
 import { tempFolder } from "../support/temp-folder.js";
 
-interface Started {
-  readonly init: CliEnd;
-  readonly job: string;
-  readonly call: (...args: string[]) => Promise<CliEnd>;
-}
-
-/** Makes a job for an input; `run` it with `call`. */
-async function init(name: string, content: string | Buffer): Promise<Started> {
+/** The job that `init` writes for an input, in a folder with it. */
+async function init(name: string, content: string | Buffer): Promise<{ cwd: string; job: string }> {
   const cwd = await tempFolder();
   await writeFile(join(cwd, name), content);
-  const call = (...args: string[]) => cli(args, { cwd, env: { PROMPTMILL_QUEUE: redisUrl() } });
-  const end = await call("init", name, "--job", "job.yaml");
-  return { init: end, job: await readFile(join(cwd, "job.yaml"), "utf8").catch(() => ""), call };
+  const job = starterJob("job", name, await readStarterInput(join(cwd, name)), "job.yaml");
+  await writeFile(join(cwd, "job.yaml"), job);
+  return { cwd, job };
 }
 
 const german = "Nr;Text;Größe\n1;Schöne Grüße aus Köln;L\n2;Äpfel, Öl und Übermut;XL\n";
@@ -87,13 +84,16 @@ describe("promptmill init writes a job that runs as it is", () => {
       ["# The rows are the prompts"],
     ],
   ])("for %s", async (_what, name, content, parts) => {
-    const { init: end, job, call } = await init(name, content);
-    expect(end.code, end.stderr).toBe(0);
+    const { cwd, job } = await init(name, content);
     for (const part of parts) expect(job).toContain(part);
-    const validated = await call("validate", "job.yaml");
-    expect(validated.code, validated.stderr).toBe(0);
-    const ran = await call("run", "job.yaml", "--simulate", "latency=0");
-    expect(ran.code, ran.stderr).toBe(parts.includes("lenient: true") ? 3 : 0);
+    const options = { job: "job.yaml", cwd, env: {} };
+    await validateJob(options);
+    const summary = await run({
+      ...options,
+      queue: redisUrl(),
+      simulate: { latency: { kind: "fixed", ms: 0 } },
+    });
+    expect(summary.rows.failed).toBe(parts.includes("lenient: true") ? 1 : 0);
   });
 
   it.each([
@@ -104,10 +104,9 @@ describe("promptmill init writes a job that runs as it is", () => {
     ["talk.txt", "Hello, world\nfoo, bar\n"],
     ["quote.txt", 'He said, "no\nand left'],
   ])("but does not take plain text for a CSV: %s", async (name, content) => {
-    const { init: end, job } = await init(name, content);
-    expect(end.code).toBe(2);
-    expect(end.stderr).toContain("looks like plain text");
-    expect(end.stderr).toContain("jq -R");
-    expect(job).toBe("");
+    await expect(init(name, content)).rejects.toMatchObject({
+      code: "input_plain_text",
+      hint: expect.stringContaining("jq -R") as string,
+    });
   });
 });
