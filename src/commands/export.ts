@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { Option, type Command } from "commander";
+import { delimiter } from "./flags.js";
 
 interface ExportFlags {
   readonly out?: string;
@@ -7,6 +8,7 @@ interface ExportFlags {
   readonly format?: "csv" | "jsonl";
   readonly column?: string;
   readonly excel?: boolean;
+  readonly delimiter?: string;
   readonly formulaSafe: boolean;
 }
 
@@ -19,12 +21,13 @@ export function registerExport(program: Command): void {
     .addOption(new Option("--format <format>", "instead of the job's").choices(["csv", "jsonl"]))
     .option("--column <name>", "name of the answer column, instead of the job's")
     .option("--excel", "CSV with a byte order mark and CRLF")
+    .option("--delimiter <character>", "of a CSV, instead of the job's", delimiter)
     .option("--no-formula-safe", "leave cells alone that a spreadsheet would take for formulas")
     .action(async (run: string, flags: ExportFlags) => {
       const { mkdir } = await import("node:fs/promises");
       const { exportRun } = await import("../run/export.js");
       if (flags.to !== undefined) await mkdir(flags.to, { recursive: true });
-      const { files } = await exportRun({
+      const { files, warnings } = await exportRun({
         run,
         runsRoot: resolve(flags.out ?? "runs"),
         to: flags.to,
@@ -32,9 +35,11 @@ export function registerExport(program: Command): void {
           ...(flags.format === undefined ? {} : { format: flags.format }),
           ...(flags.column === undefined ? {} : { column: flags.column }),
           ...(flags.excel === undefined ? {} : { excel: flags.excel }),
+          ...(flags.delimiter === undefined ? {} : { delimiter: flags.delimiter }),
           ...(flags.formulaSafe ? {} : { formulaSafe: false }),
         },
       });
+      for (const warning of warnings) process.stderr.write(`warning: ${warning}\n`);
       process.stdout.write(`${files.results}\n${files.errors === null ? "" : `${files.errors}\n`}`);
     });
 }

@@ -36,6 +36,14 @@ export function positiveNumber(value: string): number {
   return number;
 }
 
+/** What stands between the cells of a CSV. */
+export function delimiter(value: string): string {
+  const character = value === "tab" || value === "\\t" ? "\t" : value;
+  if (!/^[^"\r\n\w]$/.test(character))
+    throw new InvalidArgumentError("Expected one character such as , or ; or |, or tab.");
+  return character;
+}
+
 export function nonNegativeInteger(value: string): number {
   const number = Number(value);
   if (!Number.isSafeInteger(number) || number < 0)

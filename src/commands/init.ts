@@ -12,23 +12,17 @@ export function registerInit(program: Command): void {
     .action(async (input: string | undefined, flags: InitFlags) => {
       const path = await import("node:path");
       const starter = await import("../run/starter.js");
+      const { starterJob, STARTER_CONFIG } = await import("../run/starter-job.js");
       const inputPath = input ?? "rows.csv";
       if (input === undefined && (await writeNew(inputPath, starter.EXAMPLE_ROWS)))
         say(`${inputPath}: three rows to try with`);
-      const columns = await starter.guessColumns({
-        path: path.resolve(inputPath),
-        format: null,
-        encoding: "auto",
-        delimiter: null,
-        id: null,
-        lenient: true,
-      });
+      const found = await starter.readStarterInput(path.resolve(inputPath));
       const name = starter.starterName(inputPath);
       const job = flags.job ?? `${name}.job.yaml`;
       const fromJob = path
         .relative(path.dirname(path.resolve(job)), path.resolve(inputPath))
         .replaceAll("\\", "/");
-      const text = starter.starterJob(name, fromJob || path.basename(inputPath), columns, job);
+      const text = starterJob(name, fromJob || path.basename(inputPath), found, job);
       if (!(await writeNew(job, text))) {
         const { UsageError } = await import("../errors.js");
         throw new UsageError(`${job} is there already, and init overwrites nothing.`, {
@@ -36,9 +30,14 @@ export function registerInit(program: Command): void {
           hint: "Choose another name: promptmill init <input> --job other.job.yaml",
         });
       }
-      say(`${job}: the job; it asks about column ${JSON.stringify(columns.text)}`);
+      const { shownText } = await import("../input/unsafe-text.js");
+      const translates =
+        found.languages === null ? "asks about" : `translates, by ${shownText(found.languages.target)},`;
+      say(
+        `${job}: the job; ${found.text === null ? "its rows are the prompts" : `it ${translates} column ${shownText(found.text)}`}`,
+      );
       const config = "promptmill.config.yaml";
-      const isNew = await writeNew(config, starter.STARTER_CONFIG);
+      const isNew = await writeNew(config, STARTER_CONFIG);
       say(isNew ? `${config}: settings, all of them optional` : `${config}: left as it is`);
       process.stdout.write(`\nTry it, without a key and without cost:\n  promptmill run ${job} --simulate\n`);
     });

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { UsageError } from "../errors.js";
+import { SourceNumber } from "../json/source-number.js";
 import type { DefinitionFile, Position, PropertyPath } from "./definition-file.js";
 import { nearest, normalize } from "./nearest.js";
 
@@ -67,6 +68,7 @@ export function describeValue(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (value instanceof SourceNumber) return value.toString();
   if (typeof value === "object") return "a mapping";
   if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint")
     return String(value);

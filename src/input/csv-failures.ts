@@ -2,8 +2,12 @@ import type { CsvError } from "csv-parse";
 import { UsageError } from "../errors.js";
 import type { CsvHead } from "./csv-head.js";
 import { inputError, place } from "./input-error.js";
+import { printable, shownText } from "./unsafe-text.js";
 
 const LENIENT = "or run with `--lenient`, which marks such rows failed and goes on";
+
+const ROW_NAMES =
+  " If each row begins with a name or number that has no column, write the file without it: in R with `row.names=FALSE`, in pandas with `index=False`.";
 
 export function cellCountText(where: string, received: number, expected: number): string {
   return `${where}: ${String(received)} cell${received === 1 ? "" : "s"} where the header has ${String(expected)} columns.`;
@@ -12,13 +16,23 @@ export function cellCountText(where: string, received: number, expected: number)
 /** A record with too many or too few cells, in strict reading. `where` names file and line. */
 export function cellCountFailure(where: string, received: number, head: CsvHead): UsageError {
   const delimiter = head.delimiter === "\t" ? "a tab" : `\`${head.delimiter}\``;
+  if (received > head.columns.length && received <= head.width) return namelessCellFailure(where, head);
   const columns = head.columns.slice(0, 8).join(", ") + (head.columns.length > 8 ? ", …" : "");
   return inputError(
     "cell_count",
     cellCountText(where, received, head.columns.length),
     received > head.columns.length
-      ? `Put cells that hold ${delimiter} or a line break in double quotes, ${LENIENT}. Columns: ${columns}.`
+      ? `Put cells that hold ${delimiter} or a line break in double quotes, ${LENIENT}. Columns: ${columns}.${received === head.columns.length + 1 ? ROW_NAMES : ""}`
       : `Add the missing cells (delimiter: ${delimiter}), ${LENIENT}. Columns: ${columns}.`,
+  );
+}
+
+/** A value behind the last column that has a name. */
+function namelessCellFailure(where: string, head: CsvHead): UsageError {
+  return inputError(
+    "cell_count",
+    `${where}: a value stands behind the last column, ${shownText(head.columns.at(-1) ?? "")}, in one that has no name.`,
+    `Name the column in the header or empty it, ${LENIENT}.`,
   );
 }
 
@@ -43,7 +57,7 @@ export class UnclosedQuote extends UsageError {
     readonly recordLine: number,
     quoteLine: number,
   ) {
-    super(`${place(path, quoteLine)}: a quote opens here and is never closed.`, {
+    super(`${printable(place(path, quoteLine))}: a quote opens here and is never closed.`, {
       code: "unclosed_quote",
       hint: `Close it on that line, or double it ("") if it is part of the text.`,
     });

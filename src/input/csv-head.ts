@@ -2,6 +2,7 @@ import { CsvError } from "csv-parse";
 import { parse } from "csv-parse/sync";
 import type { UsageError } from "../errors.js";
 import { inputError, place } from "./input-error.js";
+import { shownText } from "./unsafe-text.js";
 
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
@@ -13,6 +14,8 @@ const DELIMITERS = [",", ";", "\t", "|"] as const;
 export interface CsvHead {
   readonly delimiter: string;
   readonly columns: readonly string[];
+  /** Cells of the header: more than columns where it ends in some without a name. */
+  readonly width: number;
   /** The byte that ends records; 13 only in files without a single line feed. */
   readonly lineBreak: number;
   /** 1-based line on which the body starts. */
@@ -31,7 +34,8 @@ export interface CsvHeadOptions {
  * Reads up to the end of the header record, which is the first line that is not blank.
  *
  * Understands Excel's first line `sep=;`. Throws UsageError for an input without a header, a header over
- * 1 MB, column names that are empty or stand twice (naming columns and positions).
+ * 1 MB, column names that are empty or stand twice (naming columns and positions). Cells without a name at
+ * the header's end are no columns: programs write them for cells that once were used.
  */
 export async function readCsvHead(chunks: AsyncIterator<Buffer>, options: CsvHeadOptions): Promise<CsvHead> {
   let bytes: Buffer = Buffer.alloc(0);
@@ -106,11 +110,12 @@ function settleHead(bytes: Buffer, span: HeaderSpan, options: CsvHeadOptions): C
   const crlf = lineBreak === LINE_FEED && bytes[span.end - 1] === CARRIAGE_RETURN;
   const record = bytes.subarray(span.start, crlf ? span.end - 1 : span.end);
   const delimiter = options.delimiter ?? span.separator ?? detectDelimiter(record);
-  const columns = parseHeader(record, { delimiter, record_delimiter: recordDelimiters(lineBreak) }, () =>
+  const cells = parseHeader(record, { delimiter, record_delimiter: recordDelimiters(lineBreak) }, () =>
     place(options.path, span.startLine),
   );
-  checkColumns(columns, options.path, span.startLine);
-  return { delimiter, columns, lineBreak, bodyLine, rest: bytes.subarray(span.next) };
+  const columns = cells.slice(0, cells.findLastIndex((name) => name.trim() !== "") + 1);
+  checkColumns(columns.length === 0 ? cells : columns, options.path, span.startLine);
+  return { delimiter, columns, width: cells.length, lineBreak, bodyLine, rest: bytes.subarray(span.next) };
 }
 
 /** The candidate that stands most often outside of quotes; on a tie, and in one column, the earlier one. */
@@ -160,13 +165,15 @@ function checkColumns(columns: readonly string[], path: string, line: number): v
   for (const [name, at] of positions) {
     const places = `position${at.length > 1 ? "s" : ""} ${at.join(", ")}`;
     if (name === "") faults.push(`no name at ${places}`);
-    else if (at.length > 1) faults.push(`${JSON.stringify(name)} at ${places}`);
+    else if (at.length > 1) faults.push(`${shownText(name)} at ${places}`);
   }
   if (faults.length === 0) return;
   throw inputError(
     "bad_header",
     `${place(path, line)}: every column needs a name of its own, but the header has ${faults.join("; ")}.`,
-    `Rename or remove these columns in the first record. It was read as ${String(columns.length)} columns.`,
+    columns[0]?.trim() === ""
+      ? "A first column without a name is a row index: write the file without it, in pandas with `index=False`, in R with `row.names=FALSE`; or name it."
+      : `Rename or remove these columns in the first record. It was read as ${String(columns.length)} columns.`,
   );
 }
 

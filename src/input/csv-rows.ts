@@ -1,6 +1,6 @@
 import type { CsvHead } from "./csv-head.js";
 import { ParsedBody } from "./csv-parsed-body.js";
-import { RecordRows } from "./csv-record-rows.js";
+import { RecordRows, skipsBlankRecords } from "./csv-record-rows.js";
 import { CsvSkimmer } from "./csv-skim.js";
 import { type CsvSplitter, splitterFor } from "./csv-splitter.js";
 import type { InputRow } from "./row.js";
@@ -21,8 +21,10 @@ export async function* readCsvRows(
   newSplitter: typeof splitterFor = splitterFor,
 ): AsyncGenerator<InputRow[]> {
   // Quotes of a lenient file prove nothing, so that its rows have to be parsed to be skipped.
-  const skip = reading.lenient ? 0 : reading.afterRow + 1;
-  const skimmer = new CsvSkimmer(skip, head.bodyLine, head.lineBreak);
+  const delimiter = skipsBlankRecords(head, reading) ? head.delimiter.charCodeAt(0) : null;
+  const maySkim = !reading.lenient && (delimiter ?? 0) < 0x80;
+  const skip = maySkim ? reading.afterRow + 1 : 0;
+  const skimmer = new CsvSkimmer(skip, head.bodyLine, head.lineBreak, delimiter);
   let body: CsvBody | null = null;
   for await (const chunk of chunks) {
     let part = chunk;

@@ -1,17 +1,20 @@
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 const QUOTE = 34;
+const SPACE = 32;
+const TAB = 9;
 
 /**
  * Passes over a number of CSV records without parsing them, by counting line breaks outside of quotes.
  *
  * Only for a body that was read strictly before: there every quote belongs to a quoted cell, so that an
- * even count of them means outside. Blank lines are no records, as in reading.
+ * even count of them means outside. Blank lines are no records, as in reading, nor with `blankDelimiter` (a
+ * byte of ASCII) are those of blank cells.
  */
 export class CsvSkimmer {
   private quoted = false;
   private previous = LINE_FEED;
-  /** The current line, or record, has bytes beside its line break. */
+  /** The current line, or record, has bytes beside its line break, that make it a row. */
   private hasBytes = false;
 
   constructor(
@@ -19,6 +22,7 @@ export class CsvSkimmer {
     /** 1-based line at which the body starts; moves on to where reading goes on. */
     public line: number,
     private readonly lineBreak: number,
+    private readonly blankDelimiter: number | null,
   ) {}
 
   /** Returns the index after the last record to skip, or -1 when the chunk is skipped whole. */
@@ -38,9 +42,19 @@ export class CsvSkimmer {
         }
       } else if (byte === QUOTE) this.quoted = !this.quoted;
       // A carriage return is part of the line break only if the line feed follows.
-      if (this.previous === CARRIAGE_RETURN || byte !== CARRIAGE_RETURN) this.hasBytes = true;
+      if (this.previous === CARRIAGE_RETURN || (byte !== CARRIAGE_RETURN && !this.isBlank(byte)))
+        this.hasBytes = true;
       this.previous = byte;
     }
     return -1;
+  }
+
+  /** Whether the byte says nothing, as part of a blank cell or between two. */
+  private isBlank(byte: number): boolean {
+    if (this.blankDelimiter === null) return false;
+    if (byte === SPACE || byte === TAB) return true;
+    if (byte === this.blankDelimiter) return !this.quoted;
+    // A quote that opens right behind a closing one is a doubled one: text.
+    return byte === QUOTE && !(this.quoted && this.previous === QUOTE);
   }
 }

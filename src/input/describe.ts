@@ -1,12 +1,15 @@
 import type { InputOptions } from "../job/resolved-job.js";
+import { keysOf } from "../json/source-number.js";
 import { readCsvHead } from "./csv-head.js";
 import { settleEncoding } from "./encoding.js";
 import { inputError } from "./input-error.js";
+import { columnNamed } from "./look-alike.js";
 import { readJsonlRows } from "./jsonl-rows.js";
 import { readText } from "./read-text.js";
 import type { Format } from "./sniff.js";
 import { foreignFile, isGzip, isTabSeparatedByName, settleFormat } from "./sniff.js";
 import { readBytes } from "./source.js";
+import { shownText } from "./unsafe-text.js";
 
 /** How many JSONL rows are looked at for column names when only describing. */
 const SAMPLE_ROWS = 100;
@@ -26,6 +29,8 @@ export interface InputDescription {
    * the first 100 rows when only described.
    */
   readonly columns: readonly string[];
+  /** Records without any value are no rows. Absent in runs of versions for which they were. */
+  readonly skipsBlank?: true;
 }
 
 /**
@@ -79,12 +84,12 @@ async function firstText(source: Source): Promise<string> {
 async function describeCsv(
   source: Source,
   options: InputOptions,
-): Promise<{ delimiter: string; columns: readonly string[] }> {
+): Promise<Pick<InputDescription, "delimiter" | "columns" | "skipsBlank">> {
   const chunks = readText(source);
   try {
     const delimiter = settleDelimiter(options);
     const head = await readCsvHead(chunks, { path: source.path, delimiter });
-    return { delimiter: head.delimiter, columns: head.columns };
+    return { delimiter: head.delimiter, columns: head.columns, skipsBlank: true };
   } finally {
     await chunks.return(undefined);
   }
@@ -108,7 +113,7 @@ async function sampleColumns(source: Source, options: InputOptions): Promise<rea
   const reading = { path: source.path, lenient: options.lenient, afterRow: -1 };
   for await (const batch of readJsonlRows(readText(source), reading)) {
     for (const row of batch.slice(0, SAMPLE_ROWS - rows)) {
-      for (const key of Object.keys(row.values)) columns.add(key);
+      for (const key of keysOf(row.values)) columns.add(key);
     }
     rows += batch.length;
     if (rows >= SAMPLE_ROWS) break;
@@ -118,12 +123,12 @@ async function sampleColumns(source: Source, options: InputOptions): Promise<rea
 
 function checkIdColumn(description: InputDescription, id: string | null): void {
   const { path, columns } = description;
-  if (id === null || columns.includes(id)) return;
-  const shown = columns.slice(0, 50).map((column) => JSON.stringify(column));
+  if (id === null || columnNamed(columns, id) !== null) return;
+  const shown = columns.slice(0, 50).map(shownText);
   const more = columns.length > 50 ? ` and ${String(columns.length - 50)} more` : "";
   throw inputError(
     "id_column_missing",
-    `${path} has no column ${JSON.stringify(id)} to take ids from.`,
+    `${path} has no column ${shownText(id)} to take ids from.`,
     `Set \`input.id\` to one of its columns: ${shown.join(", ")}${more}; or leave it out to number the rows.`,
   );
 }

@@ -1,6 +1,6 @@
 import iconv from "iconv-lite";
 import type { UsageError } from "../errors.js";
-import { inputError } from "./input-error.js";
+import { inputError, WrongEncoding } from "./input-error.js";
 
 const BYTE_ORDER_MARKS: readonly { readonly bytes: readonly number[]; readonly encoding: string }[] = [
   { bytes: [0xff, 0xfe, 0x00, 0x00], encoding: "utf-32le" },
@@ -81,9 +81,10 @@ function unmarkedUtf16(head: Buffer): "utf-16le" | "utf-16be" | null {
 }
 
 function unmarkedFailure(path: string, guess: string): UsageError {
-  return inputError(
-    "encoding_not_detected",
+  return new WrongEncoding(
     `${path} looks like ${guess.toUpperCase()} without a byte order mark: every second byte is zero.`,
     `Set \`input.encoding: ${guess}\` in the job file.`,
+    "encoding_not_detected",
+    guess,
   );
 }

@@ -1,11 +1,14 @@
 import type { UsageError } from "../errors.js";
 import type { InputOptions } from "../job/resolved-job.js";
+import { jsonText } from "../json/json-text.js";
 import { customIdOf, idText } from "./custom-id.js";
 import type { InputDescription } from "./describe.js";
 import { IdIndex } from "./id-index.js";
 import { inputError, place } from "./input-error.js";
+import { cellNamed } from "./look-alike.js";
 import { readRows } from "./read-rows.js";
 import type { InputRow } from "./row.js";
+import { shownText } from "./unsafe-text.js";
 
 /**
  * Refuses ids that stand twice, and empty ones where an id is `required`, in bounded memory per row. Rows come
@@ -13,7 +16,7 @@ import type { InputRow } from "./row.js";
  */
 export class IdCheck {
   constructor(
-    private readonly column: string,
+    private readonly column: string | readonly string[],
     private readonly description: InputDescription,
     private readonly options: InputOptions,
     private readonly required = true,
@@ -22,8 +25,10 @@ export class IdCheck {
 
   /** Returns a promise only when an earlier row's id may be the same, to keep a million rows synchronous. */
   check(row: InputRow): Promise<void> | undefined {
-    const id = this.required ? idText(row.values[this.column]) : customIdOf(row, this.column);
-    if (id === null) throw badId(place(this.description.path, row.line), this.column, row);
+    const { column } = this;
+    const isRequired = this.required && typeof column === "string";
+    const id = isRequired ? idText(cellNamed(row.values, column)) : customIdOf(row, column);
+    if (id === null) throw badId(place(this.description.path, row.line), String(column), row);
     const suspects = this.seen.add(id, row.rowIndex);
     return suspects.length === 0 ? undefined : this.compare(id, row, suspects);
   }
@@ -33,7 +38,12 @@ export class IdCheck {
     for (const suspect of suspects) {
       const earlier = await this.rowAt(suspect);
       if (earlier !== null && customIdOf(earlier, this.column) === id) {
-        throw duplicateId(place(this.description.path, row.line), this.column, id, earlier);
+        throw duplicateId(
+          place(this.description.path, row.line),
+          [this.column].flat().join(" or "),
+          id,
+          earlier,
+        );
       }
     }
   }
@@ -47,10 +57,12 @@ export class IdCheck {
 }
 
 function badId(where: string, column: string, row: InputRow): UsageError {
-  const value = row.values[column];
-  const name = JSON.stringify(column);
+  const value = cellNamed(row.values, column);
+  const name = shownText(column);
   const received =
-    value === undefined || value === "" ? "" : `; received ${JSON.stringify(value).slice(0, 100)}`;
+    value === undefined || value === ""
+      ? ""
+      : `; received ${typeof value === "string" ? shownText(value) : jsonText(value).slice(0, 100)}`;
   const isEmpty = value === undefined || value === null || typeof value === "string";
   return inputError(
     isEmpty ? "id_empty" : "id_not_text",
@@ -64,7 +76,7 @@ function badId(where: string, column: string, row: InputRow): UsageError {
 function duplicateId(where: string, column: string, id: string, earlier: InputRow): UsageError {
   return inputError(
     "id_duplicate",
-    `${where}: the id ${JSON.stringify(id.slice(0, 200))} in column ${JSON.stringify(column)} already stands on line ${String(earlier.line)}.`,
+    `${where}: the id ${shownText(id)} in column ${shownText(column)} already stands on line ${String(earlier.line)}.`,
     "Make the ids unique, choose another column for `input.id`, or leave it out to number the rows.",
   );
 }

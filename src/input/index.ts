@@ -1,7 +1,8 @@
-export { customIdOf } from "./custom-id.js";
+export { customIdOf, PROMPT_ROW_IDS } from "./custom-id.js";
 export type { InputDescription } from "./describe.js";
 export { describeInput } from "./describe.js";
-export type { ReadHooks } from "./read-rows.js";
+export { WrongEncoding } from "./input-error.js";
+export type { ReadableInput, ReadHooks } from "./read-rows.js";
 export { readRows } from "./read-rows.js";
 export type { InputRow } from "./row.js";
 export type { InputSummary, ScanHooks } from "./scan.js";

@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.js";
 import type { RowError } from "../types.js";
+import { printable } from "./unsafe-text.js";
 
 /**
  * Bytes one record may have: 64 MB of UTF-8.
@@ -10,7 +11,19 @@ export const MAX_RECORD_BYTES = 64 * 1024 * 1024;
 
 /** An input that cannot be read, as every reader here reports it: exit 2, nothing was called. */
 export function inputError(code: string, message: string, hint: string, cause?: unknown): UsageError {
-  return new UsageError(message, { code, hint, cause });
+  return new UsageError(printable(message), { code, hint: printable(hint), cause });
+}
+
+/** Bytes that are not of the encoding that they were read as; `guess` is what they look like. */
+export class WrongEncoding extends UsageError {
+  constructor(
+    message: string,
+    hint: string,
+    code: string,
+    readonly guess: string,
+  ) {
+    super(printable(message), { code, hint });
+  }
 }
 
 /** How a message names a place: `file, line 7`. Lines are 1-based and physical, blank ones included. */
@@ -29,5 +42,5 @@ export function recordTooLarge(path: string, line: number): UsageError {
 
 /** What a row that could not be read carries when reading leniently. */
 export function rowProblem(code: string, message: string): RowError {
-  return { kind: "input", code, message, httpStatus: null };
+  return { kind: "input", code, message: printable(message), httpStatus: null };
 }

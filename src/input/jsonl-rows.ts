@@ -1,8 +1,9 @@
 import type { UsageError } from "../errors.js";
+import { JsonFault, parseJson } from "../json/parse-json.js";
 import { inputError, MAX_RECORD_BYTES, place, recordTooLarge, rowProblem } from "./input-error.js";
-import { findJsonFault } from "./json-position.js";
 import type { InputRow } from "./row.js";
 import { batches, type RowReading } from "./row-batches.js";
+import { shownText } from "./unsafe-text.js";
 import { RowValues, valuesOfObject } from "./row-values.js";
 
 const LINE_FEED = 10;
@@ -69,18 +70,20 @@ function isBlank(bytes: Buffer, start: number, end: number): boolean {
 }
 
 function parseLine(text: string, rowIndex: number, line: number, reading: RowReading): InputRow {
-  let value: unknown;
+  const where = place(reading.path, line);
+  let failure: UsageError;
   try {
-    value = JSON.parse(text);
+    const value = parseJson(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value))
+      return { rowIndex, line, values: valuesOfObject(value) };
+    failure = notAnObjectFailure(value, where);
   } catch (error) {
-    const failure = jsonFailure(text, place(reading.path, line), error);
-    if (!reading.lenient) throw failure;
-    return markedRow(rowIndex, line, failure);
+    if (!(error instanceof JsonFault)) throw error;
+    failure =
+      error.duplicate === null
+        ? jsonFailure(text, where, error)
+        : duplicateKey(where, error.duplicate, error);
   }
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-    return { rowIndex, line, values: valuesOfObject(value) };
-  }
-  const failure = notAnObjectFailure(value, place(reading.path, line));
   if (!reading.lenient) throw failure;
   return markedRow(rowIndex, line, failure);
 }
@@ -94,17 +97,24 @@ function markedRow(rowIndex: number, line: number, failure: UsageError): InputRo
   };
 }
 
-function jsonFailure(text: string, where: string, cause: unknown): UsageError {
-  const body = text.trimEnd();
-  const fault = findJsonFault(body) ?? { offset: 0, expected: "JSON" };
-  const column = Array.from(body.slice(0, fault.offset)).length + 1;
-  const [found] = body.slice(fault.offset);
-  const received = found === undefined ? "the line ends" : `found ${JSON.stringify(found)}`;
+function jsonFailure(text: string, where: string, fault: JsonFault): UsageError {
+  const column = Array.from(text.slice(0, fault.offset)).length + 1;
+  const [found] = text.trimEnd().slice(fault.offset);
+  const received = found === undefined ? "the line ends" : `found ${shownText(found)}`;
   return inputError(
     "invalid_json",
     `${where}, column ${String(column)}: not JSON: expected ${fault.expected}, ${received}.`,
     "JSONL has one JSON object per line. Fix the line, run with `--lenient` to mark such rows failed and go on, or set `input.format: csv` if it is CSV.",
-    cause,
+    fault,
+  );
+}
+
+function duplicateKey(where: string, key: string, fault: JsonFault): UsageError {
+  return inputError(
+    "duplicate_key",
+    `${where}: the key ${shownText(key)} stands twice in one object.`,
+    "Keep the one that counts, or run with `--lenient` to mark such rows failed and go on.",
+    fault,
   );
 }
 

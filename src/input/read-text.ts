@@ -1,7 +1,7 @@
 import type { UsageError } from "../errors.js";
 import { countLineFeeds, toUtf8, UndecodableBytes } from "./decode.js";
 import { guessEncoding } from "./encoding-guess.js";
-import { inputError, place } from "./input-error.js";
+import { place, WrongEncoding } from "./input-error.js";
 import type { ByteSource } from "./source.js";
 import { readBytes } from "./source.js";
 
@@ -30,12 +30,13 @@ async function undecodableFailure(source: TextSource, bad: UndecodableBytes): Pr
   const where = `offset ${String(bad.offset)}${source.gzip ? " of the decompressed text" : ""}`;
   const guess = guessEncoding(bad.sample);
   const other = "others are utf-8, gb18030, big5, shift_jis, euc-kr, windows-1252";
-  return inputError(
-    "input_undecodable",
+  return new WrongEncoding(
     `${place(source.path, line)}: the byte ${byte} at ${where} is not valid ${source.encoding}.`,
     guess === source.encoding
       ? `The file may be damaged there, or in another encoding: set \`input.encoding\` (${other}).`
       : `The text around it looks like ${guess}: set \`input.encoding: ${guess}\` in the job file (${other}).`,
+    "input_undecodable",
+    guess,
   );
 }
 

@@ -10,6 +10,9 @@ export interface RowReading {
   readonly lenient: boolean;
   /** Leave out rows up to this row index; -1 reads all. */
   readonly afterRow: number;
+  /** CSV: records without any value are passed over, and told to `onBlank` with their line. */
+  readonly skipsBlank?: boolean;
+  readonly onBlank?: ((line: number) => void) | undefined;
 }
 
 /** Cuts one chunk's rows into batches; none for no rows. */

@@ -1,3 +1,5 @@
+import { keyOrder, setKeyOrder } from "../json/source-number.js";
+
 /**
  * The values of a row by column name.
  *
@@ -11,17 +13,27 @@ export class RowValues {
 Object.setPrototypeOf(RowValues.prototype, null);
 Reflect.deleteProperty(RowValues.prototype, "constructor");
 
-/** CSV cells by column. Cells beyond the columns are left out; missing ones stay absent. */
-export function valuesOfCells(columns: readonly string[], cells: readonly string[]): RowValues {
+/**
+ * CSV cells by column. Cells beyond the columns are left out; missing ones stay absent. `isReordered`: some
+ * columns are named like list positions, which JavaScript puts first.
+ */
+export function valuesOfCells(
+  columns: readonly string[],
+  cells: readonly string[],
+  isReordered = false,
+): RowValues {
   const values = new RowValues();
   const count = Math.min(columns.length, cells.length);
   for (let index = 0; index < count; index++) values[columns[index] as string] = cells[index];
+  if (isReordered) setKeyOrder(values, columns.slice(0, count));
   return values;
 }
 
-/** A parsed JSON object's own properties; of duplicate keys in the text the last one counts. */
+/** A parsed JSON object's own properties, in the order of its text. */
 export function valuesOfObject(object: object): RowValues {
   const values = new RowValues();
   for (const [key, value] of Object.entries(object)) values[key] = value;
+  const order = keyOrder(object);
+  if (order !== undefined) setKeyOrder(values, order);
   return values;
 }

@@ -1,10 +1,12 @@
 import { createHash } from "node:crypto";
 import type { UsageError } from "../errors.js";
 import type { InputOptions } from "../job/resolved-job.js";
+import { keysOf } from "../json/source-number.js";
 import type { InputDescription } from "./describe.js";
 import { describeInput } from "./describe.js";
 import { IdCheck } from "./id-check.js";
 import { inputError, place } from "./input-error.js";
+import { columnNamed } from "./look-alike.js";
 import { readRows } from "./read-rows.js";
 import type { InputRow } from "./row.js";
 import { fingerprint } from "./source.js";
@@ -20,13 +22,17 @@ export interface InputSummary extends InputDescription {
   readonly sha256: string;
   /** Rows marked with a problem; 0 unless reading leniently. */
   readonly problems: number;
+  /** Records of a CSV without any value, which are no rows, and the line of the first. Absent: there are none. */
+  readonly blank?: { readonly records: number; readonly firstLine: number };
 }
 
 export interface ScanHooks {
+  /** Sees what the start of the file says, before the first row; may throw UsageError to refuse the input. */
+  readonly onDescription?: ((description: InputDescription) => void) | undefined;
   /** Sees each row, in order, and is waited for; may throw UsageError to refuse the input. */
   readonly onRow?: ((row: InputRow) => void | Promise<void>) | undefined;
   /** A column that may hold ids, when `options.id` names none; rows without one are identified by number. */
-  readonly optionalId?: string | undefined;
+  readonly optionalId?: string | readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -40,6 +46,7 @@ export interface ScanHooks {
  */
 export async function scanInput(options: InputOptions, hooks: ScanHooks = {}): Promise<InputSummary> {
   const description = await describeInput(options);
+  hooks.onDescription?.(description);
   const hash = createHash("sha256");
   let bytes = 0;
   const onRawChunk = (chunk: Buffer): void => {
@@ -50,7 +57,11 @@ export async function scanInput(options: InputOptions, hooks: ScanHooks = {}): P
   const ids = idCheck(options, description, hooks.optionalId);
   let rows = 0;
   let problems = 0;
-  for await (const batch of readRows(description, options, { signal: hooks.signal, onRawChunk })) {
+  const blank = { records: 0, firstLine: 0 };
+  const onBlank = (line: number): void => {
+    if (blank.records++ === 0) blank.firstLine = line;
+  };
+  for await (const batch of readRows(description, options, { signal: hooks.signal, onRawChunk, onBlank })) {
     for (const row of batch) {
       if (row.problem !== undefined) problems++;
       else {
@@ -71,6 +82,7 @@ export async function scanInput(options: InputOptions, hooks: ScanHooks = {}): P
     columns: columns === null ? description.columns : [...columns],
     rows,
     problems,
+    ...(blank.records === 0 ? {} : { blank }),
     ...raw,
   };
 }
@@ -78,17 +90,19 @@ export async function scanInput(options: InputOptions, hooks: ScanHooks = {}): P
 function idCheck(
   options: InputOptions,
   description: InputDescription,
-  optionalId: string | undefined,
+  optionalId: ScanHooks["optionalId"],
 ): IdCheck | null {
   const column = options.id ?? optionalId ?? null;
   if (column === null) return null;
-  const isAbsent = description.format === "csv" && !description.columns.includes(column);
+  const isAbsent =
+    description.format === "csv" &&
+    [column].flat().every((name) => columnNamed(description.columns, name) === null);
   if (options.id === null && isAbsent) return null;
   return new IdCheck(column, description, options, options.id !== null);
 }
 
 function addColumns(columns: Set<string>, row: InputRow, path: string): void {
-  for (const key in row.values) columns.add(key);
+  for (const key of keysOf(row.values)) columns.add(key);
   if (columns.size <= MAX_COLUMNS) return;
   throw inputError(
     "too_many_columns",

@@ -1,12 +1,14 @@
 import { describeValue } from "../config/problems.js";
+import { cellNamed } from "../input/look-alike.js";
 import type { InputRow } from "../input/row.js";
+import { numberOf } from "../json/source-number.js";
 import { inRange } from "./number-range.js";
 import type { NumberRange } from "./number-range.js";
 import { RowProblem } from "./row-problem.js";
 
 /** A row's value, or undefined when there is none: absent, null, or an empty or blank text. */
 export function givenValue(row: InputRow, column: string): unknown {
-  const value = row.values[column];
+  const value = cellNamed(row.values, column);
   if (value === null || value === undefined) return undefined;
   return typeof value === "string" && value.trim() === "" ? undefined : value;
 }
@@ -15,7 +17,7 @@ export function givenValue(row: InputRow, column: string): unknown {
 export function numberCell(row: InputRow, column: string, range: NumberRange): number | undefined {
   const value = givenValue(row, column);
   if (value === undefined) return undefined;
-  const parsed = typeof value === "number" ? value : typeof value === "string" ? parseNumber(value) : null;
+  const parsed = typeof value === "string" ? parseNumber(value) : numberOf(value);
   if (parsed === null || !inRange(range, parsed)) throw malformedCell(row, column, range.expected, value);
   return parsed;
 }
@@ -32,7 +34,7 @@ export function nameCell(row: InputRow, column: string, expected: string): strin
 
 /** Text as it is, also when blank; undefined when absent or null. */
 export function textCell(row: InputRow, column: string): string | undefined {
-  const value = row.values[column];
+  const value = cellNamed(row.values, column);
   if (value === null || value === undefined) return undefined;
   if (typeof value !== "string") throw malformedCell(row, column, "text", value);
   return value;

@@ -1,8 +1,9 @@
 export { defineJob, jobJsonSchema, jobSchema } from "./job-schema.js";
 export type { JobDefinition } from "./job-schema.js";
 export { loadJob } from "./load-job.js";
-export { hasLocalImages, inlineLocalImages } from "./media.js";
-export { missingColumns } from "./missing-columns.js";
+export { arePromptColumns } from "./foreign-rows.js";
+export { hasLocalImages, imageRootOf, inlineLocalImages } from "./media.js";
+export { lookAlikeWarnings, missingColumns, refuseMissingColumns } from "./missing-columns.js";
 export { builtInPresets, collectPresets, resolvePreset } from "./presets.js";
 export { compileRequests } from "./request-builder.js";
 export type { BuiltRequest, RequestBuilder } from "./request-builder.js";

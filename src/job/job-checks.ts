@@ -166,8 +166,10 @@ function translationProblems({ translation, prompt, parameters }: PartlyChecked)
 function outputProblems({ output, parameters }: PartlyChecked): Problem[] {
   if (output === undefined) return [];
   const problems: Problem[] = [];
-  if (output.excel && output.format !== "csv") {
-    problems.push(expectedReceived(["output", "excel"], "format: csv with it", output.format));
+  for (const key of ["excel", "delimiter"] as const) {
+    const isGiven = output[key] !== undefined && output[key] !== false;
+    if (isGiven && output.format !== "csv")
+      problems.push(expectedReceived(["output", key], "format: csv with it", output.format));
   }
   if (["status", "error"].includes(output.column)) {
     problems.push(

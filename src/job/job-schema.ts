@@ -9,6 +9,10 @@ export const DEFAULT_TIMEOUT_MS = 310_000;
 const HOUR_MS = 3_600_000;
 
 const text = z.string().min(1);
+const delimiter = z
+  .string()
+  .transform((value) => (value === "\\t" || value === "tab" ? "\t" : value))
+  .pipe(z.string().regex(/^[^"\r\n\w]$/, { error: "one character such as , or ; or |, or tab" }));
 const template = (about: string) =>
   z.string().regex(/\S/, { error: "text that is not blank" }).describe(about);
 
@@ -30,10 +34,7 @@ const inputSchema = z.strictObject({
   encoding: text
     .default("auto")
     .describe("auto (default: BOM, else UTF-8) or a name such as gb18030, big5, shift_jis."),
-  delimiter: z
-    .string()
-    .transform((value) => (value === "\\t" || value === "tab" ? "\t" : value))
-    .pipe(z.string().regex(/^[^"\r\n\w]$/, { error: "one character such as , or ; or |, or tab" }))
+  delimiter: delimiter
     .nullable()
     .default(null)
     .describe("CSV only: one character, or tab. Default: detected among , ; tab |."),
@@ -83,6 +84,11 @@ const outputSchema = z.strictObject({
   format: z.enum(["csv", "jsonl"]).default("csv").describe("Default: csv."),
   column: text.default("answer").describe("Name of the answer's column. Default: answer."),
   excel: z.boolean().default(false).describe("CSV with a byte order mark and CRLF. Default: false."),
+  delimiter: delimiter
+    .optional()
+    .describe(
+      "CSV only: one character, or tab. Default: a comma; with excel a semicolon if the input has it.",
+    ),
   formulaSafe: z
     .boolean()
     .default(true)
@@ -174,6 +180,11 @@ export const jobSchema = z
     images: strings(
       "Templates of image URLs or local files (relative to the job file), added to the user message. Empty ones are left out.",
     ).optional(),
+    imageRoot: text
+      .optional()
+      .describe(
+        "Folder, relative to the job file, below which rows may name local images. Default: the job file's.",
+      ),
     video: text.optional().describe("Template of a video URL, added to the user message."),
     translation: translationSchema.optional(),
     output: outputSchema.prefault({}).describe("What the result file looks like."),

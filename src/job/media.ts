@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { ResolvedJob } from "./resolved-job.js";
 import type { ContentPart, Message, ModelRequest } from "../types.js";
 
 /** An image or video reference that is none; `message` is what was expected and what was received. */
@@ -29,6 +30,11 @@ export function mediaReferences(value: unknown): readonly string[] {
     throw new MediaError(`expected a URL, a path or a JSON list of them, received ${shown(text)}`, { cause });
   }
   return mediaReferences(list);
+}
+
+/** The folder below which rows may name local images: what rows say comes from anywhere. */
+export function imageRootOf({ imageRoot, baseDir }: Pick<ResolvedJob, "imageRoot" | "baseDir">): string {
+  return resolve(imageRoot ?? baseDir ?? ".");
 }
 
 /**

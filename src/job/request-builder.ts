@@ -1,10 +1,12 @@
 import { dirname } from "node:path";
-import { customIdOf } from "../input/custom-id.js";
+import { customIdOf, PROMPT_ROW_IDS } from "../input/custom-id.js";
 import type { InputRow } from "../input/row.js";
 import type { Message, ModelRequest } from "../types.js";
+import { malformedCell } from "./cell.js";
+import { asPromptRow } from "./foreign-rows.js";
 import { jobTemplates, requireTemplate } from "./job-templates.js";
 import type { JobTemplate } from "./job-templates.js";
-import { MediaError, mediaReferences, withMedia } from "./media.js";
+import { imageRootOf, MediaError, mediaReferences, withMedia } from "./media.js";
 import { promptRowMessages } from "./prompt-rows.js";
 import { parameterMerger } from "./request-parameters.js";
 import type { ResolvedJob } from "./resolved-job.js";
@@ -28,6 +30,8 @@ export interface RequestBuilder {
   readonly variables: readonly string[];
   /** Warnings met so far, each kind once. Grows while building. */
   readonly warnings: readonly string[];
+  /** Absolute folder below which local images may be read. */
+  readonly imageRoot: string;
   /** Throws RowProblem for a row that cannot become a request. */
   build(row: InputRow): BuiltRequest;
 }
@@ -40,14 +44,20 @@ export function compileRequests(job: ResolvedJob): RequestBuilder {
   const mergeParameters = parameterMerger(job);
   const messagesOf = job.prompt === null ? promptRows(job) : templatedRows(job, templates);
   const translationOf = translationOptions(job, templates);
-  const idColumn = job.input.id ?? (job.prompt === null ? "id" : null);
+  const idColumn = job.input.id ?? (job.prompt === null ? PROMPT_ROW_IDS : null);
   return {
     variables: [...new Set([...templates.values()].flatMap((template) => template.variables))],
     warnings,
-    build(row) {
-      if (row.problem !== undefined)
-        throw new RowProblem(row, row.problem.message, { code: row.problem.code });
-      const overrides = readOverrides(row, keys, job);
+    imageRoot: imageRootOf(job),
+    build(given) {
+      if (given.problem !== undefined)
+        throw new RowProblem(given, given.problem.message, { code: given.problem.code });
+      const { row, parameters: own } =
+        job.prompt === null ? asPromptRow(given) : { row: given, parameters: undefined };
+      if (own?.responseFormat !== undefined && job.output.schema !== undefined)
+        throw malformedCell(given, "body.response_format", "none beside output.schema", own.responseFormat);
+      const read = readOverrides(row, keys, job);
+      const overrides = own === undefined ? read : { ...read, parameters: own };
       if (overrides.temperature !== undefined && overrides.topP !== undefined && warnings.length === 0) {
         warnings.push(
           `row ${row.rowIndex + 1} (line ${row.line}) sets both temperature and top_p; the vendor advises to change one of them (said once)`,
@@ -56,7 +66,7 @@ export function compileRequests(job: ResolvedJob): RequestBuilder {
       const { preset, parameters } = mergeParameters(overrides);
       const messages = messagesOf(row);
       return {
-        customId: customIdOf(row, idColumn),
+        customId: customIdOf(given, idColumn),
         preset,
         request: {
           model: overrides.model ?? job.model,

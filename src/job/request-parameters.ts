@@ -28,11 +28,15 @@ export function parameterMerger(job: ResolvedJob): (overrides: RowOverrides) => 
   };
   return (overrides) => {
     const merged = base(overrides.preset ?? jobPreset);
-    const { temperature, topP, maxTokens } = overrides;
-    if (temperature === undefined && topP === undefined && maxTokens === undefined) return merged;
+    const { temperature, topP, maxTokens, parameters } = overrides;
+    if ((temperature ?? topP ?? maxTokens ?? parameters) === undefined) return merged;
     const own = {
       ...sampling(overrides),
       ...(maxTokens === undefined ? {} : { maxTokens }),
+      ...parameters,
+      ...(parameters?.extra === undefined
+        ? {}
+        : { extra: { ...merged.parameters.extra, ...parameters.extra } }),
     };
     return { preset: merged.preset, parameters: { ...merged.parameters, ...own } };
   };

@@ -90,6 +90,7 @@ function compose(checked: CheckedJob, files: ReferencedFiles, options: ResolveOp
     tags,
     baseDir: options.baseDir,
     ...(checked.images === undefined ? {} : { images: imageTemplates(checked) }),
+    ...(checked.imageRoot === undefined ? {} : { imageRoot: resolve(options.baseDir, checked.imageRoot) }),
     ...(video === undefined ? {} : { video }),
     ...(files.translation === undefined ? {} : { translation: files.translation }),
     ...(checked.reuse === false ? {} : { reuse: checked.reuse }),

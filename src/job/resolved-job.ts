@@ -36,6 +36,8 @@ export interface OutputOptions {
   readonly column: string;
   /** CSV with a byte order mark and CRLF, as Excel wants it. */
   readonly excel: boolean;
+  /** Between the cells of a CSV. Absent: a comma, or with `excel` a semicolon where the input has one. */
+  readonly delimiter?: string | undefined;
   /** Neutralise model-written cells that a spreadsheet would take for a formula. */
   readonly formulaSafe: boolean;
   /** Whether the results have a column for the model's thinking. Absent: no. */
@@ -129,6 +131,8 @@ export interface ResolvedJob {
   readonly tags: Readonly<Record<string, string>>;
   /** Absolute folder that local images named by the job's templates are relative to. Default: the working folder. */
   readonly baseDir?: string;
+  /** Absolute folder below which rows may name local images. Absent: `baseDir`. */
+  readonly imageRoot?: string;
   /** Templates of image URLs or local paths; each may render to nothing. */
   readonly images?: readonly string[];
   /** Template of a video URL. */

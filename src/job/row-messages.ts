@@ -68,7 +68,9 @@ class MessageReader {
       content: this.#content(fields["content"], toolCalls !== undefined),
       ...(partial === undefined ? {} : { partial }),
       ...(toolCallId === undefined ? {} : { toolCallId }),
-      ...(toolCalls === undefined ? {} : { toolCalls: toolCalls as readonly unknown[] }),
+      ...(toolCalls === undefined
+        ? {}
+        : { toolCalls: JSON.parse(JSON.stringify(toolCalls)) as readonly unknown[] }),
     };
   }
 

@@ -1,6 +1,7 @@
 import { nearest } from "../config/nearest.js";
 import type { InputRow } from "../input/row.js";
 import { malformedCell, nameCell, numberCell } from "./cell.js";
+import type { Parameters } from "../types.js";
 import { maxTokensRange, temperatureRange, topPRange } from "./parameters-schema.js";
 import { resolvePreset } from "./presets.js";
 import type { NamedPreset, OverrideKey, ResolvedJob } from "./resolved-job.js";
@@ -12,6 +13,8 @@ export interface RowOverrides {
   readonly topP?: number;
   readonly maxTokens?: number;
   readonly model?: string;
+  /** Any others, of a row of another program's file. */
+  readonly parameters?: Parameters;
 }
 
 const ALL_KEYS: readonly OverrideKey[] = ["preset", "temperature", "top_p", "max_tokens", "model"];

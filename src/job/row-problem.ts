@@ -1,4 +1,5 @@
 import type { InputRow } from "../input/row.js";
+import { printable } from "../input/unsafe-text.js";
 import type { RowError } from "../types.js";
 
 export interface RowProblemDetails {
@@ -25,7 +26,7 @@ export class RowProblem extends Error {
 
   constructor(row: InputRow, problem: string, details: RowProblemDetails) {
     super(
-      `row ${row.rowIndex + 1} (line ${row.line}): ${problem}`,
+      printable(`row ${row.rowIndex + 1} (line ${row.line}): ${problem}`),
       details.cause === undefined ? undefined : { cause: details.cause },
     );
     this.name = "RowProblem";

@@ -1,6 +1,10 @@
-import { Liquid, LiquidError, UndefinedVariableError } from "liquidjs";
-import type { RenderOptions, Template as LiquidTemplate } from "liquidjs";
+import { Liquid, LiquidError, Output, TokenKind, toValueSync, UndefinedVariableError } from "liquidjs";
+import type { Template as LiquidTemplate } from "liquidjs";
 import { nearest } from "../config/nearest.js";
+import { columnNamed } from "../input/look-alike.js";
+import { printable, shownText } from "../input/unsafe-text.js";
+import { jsonText } from "../json/json-text.js";
+import { keysOf } from "../json/source-number.js";
 import type { TemplatePosition } from "./resolved-job.js";
 
 /** A mistake in a template or a row that it cannot be rendered for. */
@@ -46,9 +50,16 @@ const engine = new Liquid({
   // Anything found here would come from a file.
   templates: {},
   outputEscape: (value: unknown) =>
-    (typeof value === "object" && value !== null ? JSON.stringify(value) : value) as string,
+    (typeof value === "object" && value !== null ? jsonText(value) : value) as string,
 });
 for (const tag of ["include", "render", "layout", "block"]) delete engine.tags[tag];
+for (const name of ["json", "jsonify"]) {
+  engine.registerFilter(name, function (value: unknown, spaces: unknown = 0) {
+    const text = jsonText(value, " ".repeat(Number(spaces)));
+    this.context.memoryLimit.use(text.length);
+    return text;
+  });
+}
 
 /** A plain insertion; Liquid's words for values are no columns. */
 const INSERTION = /\{\{ *((?!(?:true|false|nil|null|empty|blank) *\}\})[\p{L}_][\p{L}\p{N}_]*) *\}\}/gu;
@@ -58,7 +69,7 @@ const ROW = "row";
 
 /**
  * Parses a Liquid template over a row's columns: `{{ title }}`, `{{ 列名 }}`, and `{{ row["Product name"] }}`
- * for names with spaces. A column that is itself called `row` hides the latter.
+ * for names with spaces. A column may itself be called `row`.
  *
  * No tag reads files. Lists and mappings (JSONL) come out as JSON. Templates of plain insertions take a path of
  * their own for rows whose values are text: ten times faster, and a tenth of the garbage that a fast run makes.
@@ -66,19 +77,80 @@ const ROW = "row";
  */
 export function parseTemplate(source: string): Template {
   const parsed = attempt(() => engine.parse(source));
-  const places = variablePlaces(parsed);
-  const usesRow = engine.globalVariablesSync(parsed).includes(ROW);
+  refuseWords(parsed);
+  const uses = variableUses(parsed);
+  const names = [...uses.places.keys()];
   const insertions = plainInsertions(source);
+  const renderPlainly = (values: Values): string | null =>
+    insertions === null ? null : insert(insertions, values);
   return {
-    variables: [...places.keys()],
-    lineOf: (variable) => places.get(variable) ?? 1,
+    variables: names,
+    lineOf: (variable) => uses.places.get(variable) ?? 1,
     render: (values) => {
-      const text = insertions === null ? null : insert(insertions, values);
+      const text = renderPlainly(values);
       if (text !== null) return text;
-      const options: RenderOptions | undefined = usesRow ? { globals: { [ROW]: values } } : undefined;
-      return attempt(() => engine.renderSync(parsed, values, options) as string, values);
+      const found = withMissing(values, names);
+      const again = found === values ? null : renderPlainly(found);
+      if (again !== null) return again;
+      return attempt(() => engine.renderSync(parsed, withWholeRow(found, uses)) as string, values);
     },
   };
+}
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** The row with the columns that a template names and that only look like columns of the row. */
+function withMissing(values: Values, names: readonly string[]): Values {
+  let found: Record<string, unknown> | null = null;
+  for (const name of names) {
+    if (Object.hasOwn(values, name)) continue;
+    const column = columnNamed(keysOf(values), name);
+    // To Liquid, the `size` of what has none is the number of its keys.
+    if (column === null && name !== "size") continue;
+    found ??= Object.assign(Object.create(null) as object, values) as Record<string, unknown>;
+    found[name] = column === null ? undefined : values[column];
+  }
+  return found ?? values;
+}
+
+/** The row together with itself under the name `row`, for templates that reach into it. */
+function withWholeRow(values: Values, { row }: VariableUses): Values {
+  if (!row.inside) return values;
+  if (row.alone !== null && Object.hasOwn(values, ROW)) {
+    throw new TemplateError(
+      'row["…"] is the whole row here, so that a column called "row" is written {{ row["row"] }}',
+      row.alone,
+      1,
+      null,
+      null,
+    );
+  }
+  return Object.assign(Object.create(null) as object, values, { [ROW]: values });
+}
+
+/** Words of Liquid that it prints as such: who writes one as an insertion means a column of that name. */
+function refuseWords(templates: readonly LiquidTemplate[]): void {
+  for (const template of templates) {
+    if (template instanceof Output) refuseWord(template);
+    else if (template.children !== undefined) refuseWords(toValueSync(template.children(false, true)));
+  }
+}
+
+function refuseWord({ value, token }: Output): void {
+  const [word, ...rest] = value.initial.postfix;
+  if (word === undefined || rest.length > 0) return;
+  // The escaping of values is a filter, too.
+  const isNumber = word.kind === TokenKind.Number && value.filters.length <= 1;
+  if (word.kind !== TokenKind.Literal && !isNumber) return;
+  const name = word.getText();
+  const [line, column] = token.getPosition() as [number, number];
+  throw new TemplateError(
+    `{{ ${name} }} inserts no column: ${isNumber ? "it is a number" : "it is a word of Liquid"}; a column of that name is written {{ row["${name}"] }}`,
+    line,
+    column,
+    null,
+    null,
+  );
 }
 
 /** Text and column names in turn, when the template is nothing else; else null. */
@@ -110,19 +182,31 @@ export function placeInFile(
   return { line: position.line + line - 1, column: column + (position.indent ?? 0) };
 }
 
-function variablePlaces(parsed: LiquidTemplate[]): Map<string, number> {
+interface VariableUses {
+  /** First line of each column that is named. */
+  readonly places: ReadonlyMap<string, number>;
+  /** How `row` is used: the first line where it stands alone, and whether something reaches into it. */
+  readonly row: { readonly alone: number | null; readonly inside: boolean };
+}
+
+function variableUses(parsed: LiquidTemplate[]): VariableUses {
   const places = new Map<string, number>();
+  let alone: number | null = null;
+  let inside = false;
   for (const uses of Object.values(engine.analyzeSync(parsed).globals)) {
     for (const { segments, location } of uses) {
       const [root, property] = segments;
-      const name = root === ROW && segments.length > 1 ? property : root;
+      const isInside = root === ROW && segments.length > 1;
+      if (isInside) inside = true;
+      else if (root === ROW) alone = Math.min(alone ?? Infinity, location.row);
+      const name = isInside ? property : root;
       // row[column] names a column only when the row is there; the inner variable counts by itself.
-      if (name === undefined || typeof name === "object" || (root === ROW && segments.length === 1)) continue;
+      if (name === undefined || typeof name === "object") continue;
       const line = Math.min(places.get(String(name)) ?? Infinity, location.row);
       places.set(String(name), line);
     }
   }
-  return places;
+  return { places, row: { alone, inside } };
 }
 
 function attempt<T>(action: () => T, values?: Readonly<Record<string, unknown>>): T {
@@ -135,16 +219,10 @@ function attempt<T>(action: () => T, values?: Readonly<Record<string, unknown>>)
       throw new TemplateError(reason(cause), line, column, null, cause);
     const path = (cause.originalError as { variableName?: string } | undefined)?.variableName ?? "";
     const [root = "", ...rest] = path.split(".");
-    const missing = root === ROW && rest.length > 0 && values?.[ROW] === undefined ? rest.join(".") : path;
+    const missing = root === ROW && rest.length > 0 ? rest.join(".") : path;
     const meant = values === undefined ? null : nearest(missing, Object.keys(values));
-    const hint = meant === null ? "" : `; did you mean ${meant}?`;
-    throw new TemplateError(
-      `there is no column ${JSON.stringify(missing)}${hint}`,
-      line,
-      column,
-      missing,
-      cause,
-    );
+    const hint = meant === null ? "" : `; did you mean ${printable(meant)}?`;
+    throw new TemplateError(`there is no column ${shownText(missing)}${hint}`, line, column, missing, cause);
   }
 }
 

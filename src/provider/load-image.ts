@@ -1,7 +1,7 @@
-import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../errors.js";
+import { readBelow } from "./read-below.js";
 
 /** Limits of an image sent as base64. Source: Model Studio visual understanding page, 2026. */
 const FILE_BYTES = 7 * 1024 * 1024;
@@ -29,25 +29,29 @@ const TYPES: readonly ImageType[] = [
 
 /**
  * Makes what a row names as an image into a URL that can be sent: http(s), data: and oss:// URLs pass as
- * they are, a local file (a path relative to `baseDir`, or a file: URL) becomes a base64 data: URL.
+ * they are, a local file (a path relative to `root`, or a file: URL) becomes a base64 data: URL. It must lie below
+ * `root` by its real path: rows come from anywhere, and what they name leaves this machine.
  *
  * A file must be PNG, JPEG, GIF, WebP or BMP by its first bytes, below 7 MB, with sides of 10 pixels or
  * more and not longer than 200:1. UsageError naming the file otherwise.
  */
-export async function loadImage(source: string, baseDir: string): Promise<string> {
+export async function loadImage(source: string, root: string): Promise<string> {
   const wanted = source.trim();
   if (/^(https?|data|oss):/i.test(wanted)) return checkedUrl(wanted);
-  const { mime, bytes } = await readChecked(pathOf(wanted, baseDir));
+  const { mime, bytes } = await readChecked(pathOf(wanted, root), root);
   return `data:${mime};base64,${bytes.toString("base64")}`;
 }
 
 /** Refuses what `loadImage` would refuse of a local file, without making the URL. */
-export async function checkImage(source: string, baseDir: string): Promise<void> {
-  await readChecked(pathOf(source.trim(), baseDir));
+export async function checkImage(source: string, root: string): Promise<void> {
+  await readChecked(pathOf(source.trim(), root), root);
 }
 
-async function readChecked(file: string): Promise<{ readonly mime: string; readonly bytes: Buffer }> {
-  const bytes = await readImage(file);
+async function readChecked(
+  file: string,
+  root: string,
+): Promise<{ readonly mime: string; readonly bytes: Buffer }> {
+  const bytes = await readImage(file, root);
   const type = TYPES.find((each) => each.matches(bytes));
   if (type === undefined) throw refuse(file, "is no PNG, JPEG, GIF, WebP or BMP image", "unknown_image_type");
   await checkSides(file, bytes);
@@ -65,9 +69,9 @@ function checkedUrl(url: string): string {
   return url;
 }
 
-function pathOf(source: string, baseDir: string): string {
+function pathOf(source: string, root: string): string {
   if (source === "") throw refuse("an image", "has an empty name", "image_unreadable");
-  if (!/^file:/i.test(source)) return resolve(baseDir, source);
+  if (!/^file:/i.test(source)) return resolve(root, source);
   try {
     return fileURLToPath(source);
   } catch (error) {
@@ -75,19 +79,19 @@ function pathOf(source: string, baseDir: string): string {
   }
 }
 
-async function readImage(file: string): Promise<Buffer> {
-  try {
-    const found = await stat(file);
-    if (!found.isFile()) throw refuse(file, "is not a file", "image_unreadable");
-    if (found.size >= FILE_BYTES)
-      throw refuse(file, `has ${found.size} bytes; images must be below ${FILE_BYTES}`, "image_too_large");
-    return await readFile(file);
-  } catch (error) {
-    if (error instanceof UsageError) throw error;
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    throw refuse(file, missing ? "does not exist" : "cannot be read", "image_unreadable", error);
-  }
+async function readImage(file: string, root: string): Promise<Buffer> {
+  const read = await readBelow(file, root, FILE_BYTES);
+  if (typeof read !== "string") return read;
+  if (read === "too large") throw refuse(file, `is not below ${FILE_BYTES} bytes`, "image_too_large");
+  throw refuse(file, NOT_READ[read].replace("ROOT", root), "image_unreadable");
 }
+
+const NOT_READ = {
+  outside: "is not below ROOT, the folder that this job may read images from (imageRoot)",
+  missing: "does not exist",
+  unreadable: "cannot be read",
+  "no file": "is not a file",
+} as const;
 
 async function checkSides(file: string, bytes: Buffer): Promise<void> {
   const { width, height } = await sidesOf(file, bytes);
@@ -122,7 +126,7 @@ async function sidesOf(
 function refuse(what: string, problem: string, code: string, cause?: unknown): UsageError {
   return new UsageError(`${what} ${problem}`, {
     code,
-    hint: "Give a public http(s) URL, or a local PNG, JPEG, GIF, WebP or BMP file below 7 MB, relative to the job file.",
+    hint: "Give a public http(s) URL, or a local PNG, JPEG, GIF, WebP or BMP file below 7 MB, in the job's folder or the one that `imageRoot` names.",
     cause,
   });
 }

@@ -11,7 +11,9 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 /** Says what is wrong with a value, or null when it fits. */
 export type ValidateJson = (value: unknown) => string | null;
 
-export type StructuredAnswer = { readonly value: unknown } | { readonly problem: string };
+/** `json` is the text that the value was read from. */
+export type StructuredAnswer =
+  { readonly value: unknown; readonly json: string } | { readonly problem: string };
 
 const SHOWN_PROBLEMS = 3;
 
@@ -97,14 +99,12 @@ export function parseStructured(text: string, validate: ValidateJson): Structure
   if (parsed === null)
     return { problem: `the answer is not JSON: it begins with ${JSON.stringify(trimmed.slice(0, 40))}` };
   const problem = validate(parsed.value);
-  return problem === null
-    ? { value: parsed.value }
-    : { problem: `the answer does not fit the schema: ${problem}` };
+  return problem === null ? parsed : { problem: `the answer does not fit the schema: ${problem}` };
 }
 
-function parse(text: string): { readonly value: unknown } | null {
+function parse(json: string): { readonly value: unknown; readonly json: string } | null {
   try {
-    return { value: JSON.parse(text) as unknown };
+    return { value: JSON.parse(json) as unknown, json };
   } catch {
     return null;
   }

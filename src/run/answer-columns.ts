@@ -1,4 +1,6 @@
 import { UsageError } from "../errors.js";
+import { shownText } from "../input/unsafe-text.js";
+import { parseJson } from "../json/parse-json.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import { compileSchema, parseStructured } from "../provider/index.js";
 import type { Result } from "../types.js";
@@ -22,7 +24,7 @@ export function answerColumns(job: ResolvedJob): AnswerColumn[] {
   return answers;
 }
 
-/** The journal holds what the model said, word for word; its value is read out of it here. */
+/** The journal holds what the model said, word for word; its value is read out of it here, with all its digits. */
 function structuredColumns({ output: { column, format, schema } }: ResolvedJob): AnswerColumn[] {
   const properties = format === "csv" ? Object.keys((schema?.["properties"] ?? {}) as object) : [];
   if (properties.length === 0) return [{ name: column, value: structuredValue }];
@@ -37,7 +39,7 @@ function structuredValue(result: Result): unknown {
   let known = values.get(result);
   if (known === undefined) {
     const parsed = parseStructured(result.output.text, () => null);
-    known = { value: "value" in parsed ? parsed.value : undefined };
+    known = { value: "value" in parsed ? parseJson(parsed.json, true) : undefined };
     values.set(result, known);
   }
   return known.value;
@@ -58,7 +60,7 @@ export function checkOutput(job: ResolvedJob, columns: readonly string[]): void 
   const names = answerColumns(job).map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) {
-    throw new UsageError(`The job's answers would fill the column ${JSON.stringify(twice)} twice.`, {
+    throw new UsageError(`The job's answers would fill the column ${shownText(twice)} twice.`, {
       code: "output_column_taken",
       hint: "Rename output.column, or the property of output.schema.",
     });
@@ -68,8 +70,8 @@ export function checkOutput(job: ResolvedJob, columns: readonly string[]): void 
     const isAnswer = name === job.output.column;
     throw new UsageError(
       isAnswer
-        ? `output.column: expected a name that the input does not use, received ${JSON.stringify(name)}, which ${job.input.path} has already.`
-        : `The results would have the column ${JSON.stringify(name)} twice: ${job.input.path} has it already.`,
+        ? `output.column: expected a name that the input does not use, received ${shownText(name)}, which ${job.input.path} has already.`
+        : `The results would have the column ${shownText(name)} twice: ${job.input.path} has it already.`,
       {
         code: "output_column_taken",
         hint: isAnswer

@@ -1,6 +1,6 @@
 import pLimit from "p-limit";
 import { HaltError } from "../errors.js";
-import { inlineLocalImages } from "../job/index.js";
+import { imageRootOf, inlineLocalImages } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import { loadImage, ProviderError, type Provider } from "../provider/index.js";
 import type { QueuePayload } from "../queue/payload.js";
@@ -28,7 +28,7 @@ export interface SampleCalls {
 export async function callSample(
   provider: Provider,
   payloads: readonly QueuePayload[],
-  job: Pick<ResolvedJob, "concurrency" | "timeoutMs">,
+  job: Pick<ResolvedJob, "concurrency" | "timeoutMs" | "imageRoot" | "baseDir">,
   signal: AbortSignal,
 ): Promise<SampleCalls> {
   const limit = pLimit(job.concurrency);
@@ -38,7 +38,7 @@ export async function callSample(
     payloads.map((payload) =>
       limit(async () => {
         signal.throwIfAborted();
-        const request = await inlineLocalImages(payload.request, (url) => loadImage(url, "/"));
+        const request = await inlineLocalImages(payload.request, (url) => loadImage(url, imageRootOf(job)));
         const startedAt = performance.now();
         try {
           const { usage } = await provider.call(request, { signal, timeoutMs: job.timeoutMs });

@@ -25,7 +25,7 @@ export interface ExportOptions {
  */
 export async function exportRun(
   options: ExportOptions,
-): Promise<{ files: Pick<ResultFiles, "results" | "errors"> }> {
+): Promise<{ files: Pick<ResultFiles, "results" | "errors">; warnings: readonly string[] }> {
   const directory = findRun(options.runsRoot, options.run);
   const record = await readRunRecord(directory);
   const journalPath = join(directory, "journal.jsonl");
@@ -41,11 +41,11 @@ export async function exportRun(
   const job = { ...record.job, output: { ...record.job.output, ...options.output } };
   const target = options.to === undefined ? directory : resolve(options.to);
   const file = (name: string): string => join(name === "journal.jsonl" ? directory : target, name);
-  const { files } = await writeResults(
+  const { files, warnings } = await writeResults(
     { ...record, job },
     index,
     rowsOfFile(record.input, record.job.input),
     file,
   );
-  return { files };
+  return { files, warnings };
 }

@@ -21,6 +21,8 @@ export interface DerivedFiles {
   readonly files: Pick<ResultFiles, "results" | "errors">;
   /** Answers that ended at their token limit. */
   readonly truncated: number;
+  /** For the user: what may look wrong in the program that the files are for. */
+  readonly warnings: readonly string[];
 }
 
 /** Of results and errors. */
@@ -38,7 +40,7 @@ export async function writeResults(
 ): Promise<DerivedFiles> {
   const { job, input } = record;
   const [results, errors] = resultFileNames(job).map(file) as [string, string];
-  const { failed, truncated } = await writeResultFiles({
+  const { failed, truncated, overlong } = await writeResultFiles({
     journalPath: file("journal.jsonl"),
     index,
     batches: source(),
@@ -46,12 +48,28 @@ export async function writeResults(
     columns: input.columns,
     answers: answerColumns(job),
     output: job.output,
+    delimiter: resultDelimiter(record),
     resultsPath: results,
     errorsPath: errors,
     ...(gate === null ? {} : { gate }),
   });
   if (failed === 0) await rm(errors, { force: true });
-  return { files: { results, errors: failed === 0 ? null : errors }, truncated };
+  return {
+    files: { results, errors: failed === 0 ? null : errors },
+    truncated,
+    warnings: excelWarnings(overlong),
+  };
+}
+
+/** Excel opens a CSV with the delimiter of its region, which is the input's when that came out of Excel. */
+function resultDelimiter({ job: { output }, input }: RunRecord): string {
+  return output.delimiter ?? (output.excel && input.delimiter === ";" ? ";" : ",");
+}
+
+function excelWarnings(overlong: number): string[] {
+  if (overlong === 0) return [];
+  const cells = overlong === 1 ? "1 cell has" : `${overlong} cells have`;
+  return [`${cells} more than the 32,767 characters that Excel keeps of one; the file holds them whole`];
 }
 
 export async function writeUsage(path: string, usage: UsageReport): Promise<void> {

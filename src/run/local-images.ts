@@ -10,12 +10,18 @@ const CHECKED = "data:image/png;base64,";
 /** Looks at the local images of rows before anything is called, each distinct file once. */
 export class LocalImageCheck {
   readonly #good = new Set<string>();
+  readonly #root: string;
+
+  /** `root`: the folder below which images may be read. */
+  constructor(root: string) {
+    this.#root = root;
+  }
 
   /** The request with a stand-in for each local image. UsageError naming a file that cannot be sent. */
   async check(request: ModelRequest): Promise<ModelRequest> {
     return await inlineLocalImages(request, async (url) => {
       if (this.#good.has(url)) return CHECKED;
-      await checkImage(url, "/");
+      await checkImage(url, this.#root);
       if (this.#good.size >= REMEMBERED_AT_MOST) this.#good.clear();
       this.#good.add(url);
       return CHECKED;

@@ -1,7 +1,13 @@
 import { UsageError } from "../errors.js";
-import { scanInput, type InputSummary } from "../input/index.js";
+import { PROMPT_ROW_IDS, scanInput, type InputSummary } from "../input/index.js";
 import type { InputRow } from "../input/row.js";
-import { compileRequests, hasLocalImages, missingColumns, type RequestBuilder } from "../job/index.js";
+import {
+  compileRequests,
+  hasLocalImages,
+  lookAlikeWarnings,
+  refuseMissingColumns,
+  type RequestBuilder,
+} from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import { checkRequest, type Vendor } from "../provider/index.js";
 import type { QueuePayload } from "../queue/payload.js";
@@ -17,7 +23,7 @@ export interface PreparedInput {
   /** Rows of this run: all, or the first `limit`. */
   readonly rows: number;
   readonly builder: RequestBuilder;
-  /** The input's rows, when they are few enough to keep; else null. */
+  /** The rows of this run, when they are few enough to keep; else null. */
   readonly keptRows: readonly InputRow[] | null;
   readonly warnings: readonly string[];
 }
@@ -40,9 +46,12 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
   const builder = compileRequests(job);
   const warnings = new Set<string>();
   const build = requestMaker(builder);
-  const images = new LocalImageCheck();
+  const images = new LocalImageCheck(builder.imageRoot);
+  const checkColumns = (columns: readonly string[]): void => {
+    refuseMissingColumns(job, columns);
+    checkOutput(job, columns);
+  };
   checkOutput(job, []);
-  let checkedColumns = false;
   const onRow = (row: InputRow): void | Promise<void> => {
     if (options.limit !== null && row.rowIndex >= options.limit) return;
     if (row.problem !== undefined) return;
@@ -51,7 +60,7 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
       if (job.input.lenient) return;
       throw new UsageError(`${job.input.path}:${row.line}: ${payload.message}`, {
         code: payload.code,
-        hint: "Mend the row, or go on without such rows: --set input.lenient=true",
+        hint: "Correct the row, or go on without such rows: --set input.lenient=true",
       });
     }
     if (hasLocalImages(payload.request)) return checkWithImages(row, payload);
@@ -72,21 +81,29 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
     }
   };
   const summary = await scanInput(job.input, {
+    // Rows of JSONL need not be alike: what their keys are together is known at the end.
+    onDescription: ({ format, columns }) => {
+      if (format === "csv") checkColumns(columns);
+    },
     onRow: (row) => {
-      keeper.add(row);
-      if (!checkedColumns && job.prompt !== null) {
-        checkedColumns = true;
-        refuseMissingColumns(job, Object.keys(row.values), row);
-      }
+      if (options.limit === null || row.rowIndex < options.limit) keeper.add(row);
       return onRow(row);
     },
     signal: options.signal,
-    ...(job.prompt === null ? { optionalId: "id" } : {}),
+    ...(job.prompt === null ? { optionalId: PROMPT_ROW_IDS } : {}),
   });
-  checkOutput(job, summary.columns);
+  checkColumns(summary.columns);
+  for (const warning of lookAlikeWarnings(job, summary.columns)) warnings.add(warning);
   for (const warning of builder.warnings) warnings.add(warning);
+  if (summary.blank !== undefined) warnings.add(blankRecords(summary.blank));
   const rows = options.limit === null ? summary.rows : Math.min(summary.rows, options.limit);
   return { summary, rows, builder, keptRows: keeper.rows, warnings: [...warnings] };
+}
+
+function blankRecords({ records, firstLine }: NonNullable<InputSummary["blank"]>): string {
+  return records === 1
+    ? `line ${firstLine} of the input holds no value and was skipped`
+    : `${records} records of the input hold no value and were skipped, the first on line ${firstLine}`;
 }
 
 function requestRefused(job: ResolvedJob, row: InputRow, problems: readonly string[]): UsageError {
@@ -97,18 +114,6 @@ function requestRefused(job: ResolvedJob, row: InputRow, problems: readonly stri
       hint: "Correct the job's parameters or the row's overrides.",
     },
   );
-}
-
-/** CSV rows all have the header's columns: a variable without one is said once, not for each row. */
-function refuseMissingColumns(job: ResolvedJob, columns: readonly string[], row: InputRow): void {
-  if (row.problem !== undefined) return;
-  const missing = missingColumns(job, columns);
-  if (missing.length === 0) return;
-  const list = missing.map(({ column, where }) => `${JSON.stringify(column)} (${where})`).join(", ");
-  throw new UsageError(`The job uses columns that ${job.input.path} does not have: ${list}.`, {
-    code: "column_missing",
-    hint: `Its columns: ${columns.join(", ")}`,
-  });
 }
 
 function imageRefused(job: ResolvedJob, row: InputRow, cause: UsageError): UsageError {

@@ -1,4 +1,4 @@
-import { customIdOf } from "../input/index.js";
+import { customIdOf, PROMPT_ROW_IDS } from "../input/index.js";
 import type { InputRow } from "../input/row.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import type { Result, RowError } from "../types.js";
@@ -7,7 +7,7 @@ import type { Result, RowError } from "../types.js";
 export function rejectedResult(row: InputRow, error: RowError, job: ResolvedJob): Result {
   return {
     rowIndex: row.rowIndex,
-    customId: customIdOf(row, job.input.id ?? (job.prompt === null ? "id" : null)),
+    customId: customIdOf(row, job.input.id ?? (job.prompt === null ? PROMPT_ROW_IDS : null)),
     model: job.model,
     preset: job.preset,
     attempts: 0,

@@ -46,13 +46,19 @@ export function payloadMaker(
   const make = requestMaker(builder, answeredBy);
   return (row) => {
     const made = make(row);
-    return "request" in made && hasLocalImages(made.request) ? withImages(made, answeredBy) : made;
+    return "request" in made && hasLocalImages(made.request)
+      ? withImages(made, builder.imageRoot, answeredBy)
+      : made;
   };
 }
 
-async function withImages(payload: QueuePayload, answeredBy: AnsweredBy | undefined): Promise<Made> {
+async function withImages(
+  payload: QueuePayload,
+  imageRoot: string,
+  answeredBy: AnsweredBy | undefined,
+): Promise<Made> {
   try {
-    const request = await inlineLocalImages(payload.request, (url) => loadImage(url, "/"));
+    const request = await inlineLocalImages(payload.request, (url) => loadImage(url, imageRoot));
     if (answeredBy === undefined) return { ...payload, request };
     return { ...payload, request, requestDigest: shortRequestDigest(request, answeredBy) };
   } catch (error) {

@@ -1,4 +1,4 @@
-import { readRows, type InputDescription } from "../input/index.js";
+import { readRows, type ReadableInput } from "../input/index.js";
 import type { InputRow } from "../input/row.js";
 import type { InputOptions } from "../job/resolved-job.js";
 
@@ -17,8 +17,8 @@ export type RowSource = (options?: {
   readonly signal?: AbortSignal;
 }) => AsyncIterable<readonly InputRow[]>;
 
-/** Rows of an input file, read anew each time. */
-export function rowsOfFile(description: InputDescription, options: InputOptions): RowSource {
+/** Rows of an input file, read anew each time; HaltError when it is not the file that was scanned. */
+export function rowsOfFile(description: ReadableInput, options: InputOptions): RowSource {
   return (hooks = {}) => readRows(description, options, hooks);
 }
 

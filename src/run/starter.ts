@@ -1,21 +1,23 @@
 import { basename, extname } from "node:path";
-import { readRows, describeInput, type InputDescription } from "../input/index.js";
+import { UsageError } from "../errors.js";
+import { scanInput, WrongEncoding, type InputSummary } from "../input/index.js";
+import { formatByName } from "../input/sniff.js";
+import { inputError } from "../input/input-error.js";
+import { arePromptColumns } from "../job/index.js";
 import type { InputOptions } from "../job/resolved-job.js";
+import { ColumnGuess, type LanguageColumns } from "./column-guess.js";
 
-/** Rows that are looked at to guess what the columns are for. */
-const LOOKED_AT = 200;
-/** Tokens of an answer that a starter job allows. */
-const MAX_TOKENS = 500;
-
-/** What a starter job is made of: the input's columns, and which of them seem to be what. */
-export interface StarterColumns {
-  readonly description: InputDescription;
-  /** The column with the longest texts. */
-  readonly text: string;
+/** What a starter job is made of: how the input is read, and which of its columns seem to be what. */
+export interface StarterInput {
+  readonly summary: InputSummary;
+  /** The column with the longest texts; null when the rows are prompts. */
+  readonly text: string | null;
   /** A column whose values tell the rows apart; null when none does. */
   readonly id: string | null;
-  /** Name for the answers' column that the input does not use. */
-  readonly answer: string;
+  /** Columns of languages; null: no target language is named. */
+  readonly languages: LanguageColumns | null;
+  /** Some rows lack what the job asks about. */
+  readonly isLacking: boolean;
 }
 
 /** The rows that `init` writes when there is no input yet. */
@@ -25,43 +27,87 @@ export const EXAMPLE_ROWS = `id,text
 3,"The left earpiece stopped working after a week. Please replace it."
 `;
 
-/** Looks at an input and guesses what its columns are for. UsageError when it is no input. */
-export async function guessColumns(options: InputOptions): Promise<StarterColumns> {
-  const description = await describeInput(options);
-  const { columns } = description;
-  const lengths = new Map<string, number>();
-  const values = new Map<string, Set<string>>(columns.map((column) => [column, new Set()]));
-  let rows = 0;
-  for await (const batch of readRows(description, options)) {
-    for (const row of batch.slice(0, LOOKED_AT - rows)) {
-      rows++;
-      for (const column of columns) {
-        const value = row.values[column];
-        const cell = typeof value === "string" || typeof value === "number" ? String(value) : "";
-        lengths.set(column, (lengths.get(column) ?? 0) + cell.length);
-        if (cell !== "") values.get(column)?.add(cell);
-      }
-    }
-    if (rows >= LOOKED_AT) break;
+/** Reads an input whole and guesses what its columns are for. UsageError when it is no input. */
+export async function readStarterInput(path: string): Promise<StarterInput> {
+  const options = {
+    path,
+    format: null,
+    encoding: "auto",
+    delimiter: null,
+    id: null,
+    lenient: false,
+  } as const;
+  try {
+    return await guess(options).catch((error: unknown) => {
+      if (!(error instanceof WrongEncoding)) throw error;
+      return guess({ ...options, encoding: error.guess });
+    });
+  } catch (error) {
+    throw error instanceof UsageError && SHAPELESS.has(error.code) && formatByName(path) === null
+      ? plainText(path, error)
+      : error;
   }
-  const text = columns.reduce(
-    (longest, column) => ((lengths.get(column) ?? 0) > (lengths.get(longest) ?? 0) ? column : longest),
-    columns[0] ?? "text",
-  );
-  const id = columns.find(
-    (column) =>
-      column !== text &&
-      values.get(column)?.size === rows &&
-      /^(id|sku|key|uuid|number|no|nr|编号)$|[_ -]id$|Id$/i.test(column),
-  );
-  return { description, text, id: id ?? null, answer: freeName("answer", columns) };
 }
 
-function freeName(wanted: string, taken: readonly string[]): string {
-  for (let number = 1; ; number++) {
-    const name = number === 1 ? wanted : `${wanted}_${number}`;
-    if (!taken.includes(name)) return name;
+async function guess(options: InputOptions): Promise<StarterInput> {
+  const guesses = new ColumnGuess();
+  const summary = await scanInput(options, { onRow: (row) => guesses.add(row) });
+  if (summary.format === "csv" && formatByName(options.path) === null && isProse(summary.columns))
+    throw plainText(options.path);
+  const { columns } = summary;
+  const arePrompts =
+    columns.includes("prompt") ||
+    (summary.format === "jsonl" && (columns.includes("messages") || arePromptColumns(columns)));
+  const languages = arePrompts ? null : guesses.languages(columns);
+  const taken = languages === null ? [] : [languages.source, languages.target];
+  const id = await uniqueId(guesses.ids(columns), options);
+  const text = arePrompts
+    ? null
+    : guesses.longest(columns.filter((name) => name !== id && !taken.includes(name)));
+  const needed = [text, languages?.target ?? null].filter((name) => name !== null);
+  return { summary, text, id: arePrompts ? null : id, languages, isLacking: guesses.isLacking(needed) };
+}
+
+/** The first column whose values are unique in the whole input. */
+async function uniqueId(candidates: readonly string[], options: InputOptions): Promise<string | null> {
+  for (const id of candidates) {
+    try {
+      await scanInput({ ...options, id });
+      return id;
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+    }
   }
+  return null;
+}
+
+/** What reading plain text as a CSV ends with. */
+const SHAPELESS: ReadonlySet<string> = new Set([
+  "cell_count",
+  "bad_header",
+  "stray_quote",
+  "unclosed_quote",
+  "input_no_rows",
+  "header_too_large",
+]);
+
+/** Whether a first line does not look like names of columns: one only, a sentence, a heading, spaces behind commas. */
+function isProse(columns: readonly string[]): boolean {
+  const isSentence = (name: string): boolean => /[.!?。！？…]["'”’)]*$/u.test(name.trim());
+  return (
+    columns.length === 1 ||
+    columns.some((name) => name.length > 60 || isSentence(name) || /^\s|^#/.test(name))
+  );
+}
+
+function plainText(path: string, cause?: unknown): UsageError {
+  const name = basename(path);
+  return inputError(
+    "input_plain_text",
+    `${path} looks like plain text: its first line does not name columns, and its name is not that of a CSV or JSONL file.`,
+    `To ask about each line: \`jq -Rc 'select(length > 0) | {text: .}' ${name} > rows.jsonl\`. If it is a CSV, name it .csv.`,
+    cause,
+  );
 }
 
 /** A name for the job, out of the input's: letters, digits and hyphens. */
@@ -74,85 +120,4 @@ export function starterName(inputPath: string): string {
     .replaceAll(/^-+|-+$/g, "")
     .slice(0, 40);
   return name === "" ? "my-job" : name.toLowerCase();
-}
-
-/** The text of a starter job file: complete, valid, and a comment at everything that one would change first. */
-export function starterJob(
-  name: string,
-  inputPath: string,
-  columns: StarterColumns,
-  jobPath: string,
-): string {
-  const { text, id, answer } = columns;
-  const unused = columns.description.columns.filter((column) => column !== text && column !== id);
-  return `# Made by promptmill init. Try it without a key and without cost:
-#
-#   promptmill run ${jobPath} --simulate
-#
-# then see what it would cost, and run it:
-#
-#   promptmill estimate ${jobPath}
-#   promptmill run ${jobPath}
-name: ${name}
-model: qwen-plus # qwen-flash costs less; promptmill prices lists what is known
-# region: singapore # or beijing, virginia, …: the key belongs to a region
-preset: summarization # promptmill presets lists them: translation, factual_qa, creative_writing, …
-parameters:
-  maxTokens: ${MAX_TOKENS} # a ceiling for every answer: it bounds what a run can cost
-
-input:
-  path: ${quoted(inputPath)}
-${id === null ? "  # id: sku # a column that tells the rows apart; without one, rows are numbered" : `  id: ${quoted(id)} # tells the rows apart in journal and logs`}
-
-prompt:
-  # The same for every row: what is to be done, for whom, in which form.
-  system: |
-    You summarize texts. Answer with one plain sentence in the language of the text.
-  # Once per row: {{ … }} inserts a cell.${unused.length === 0 ? "" : ` Other columns: ${unused.slice(0, 8).map(inserted).join(" ")}`}
-  user: |
-    ${inserted(text)}
-
-output:
-  format: csv # or jsonl
-  column: ${quoted(answer)}
-
-concurrency: 16 # calls under way at once
-attempts: 5 # calls per row, the first included
-# limits: { budget: 2.00 } # the run halts before it could cost more, in the currency of the region's prices
-# reuse: true # rows that an earlier run of this job answered are not called again
-# tags: { team: my-team } # for promptmill report --by tag:team
-`;
-}
-
-/** The text of a starter configuration file: everything commented out, since everything has a default. */
-export const STARTER_CONFIG = `# Settings for all jobs below this folder. Everything here has a default; keys never stand in this file:
-# put DASHSCOPE_API_KEY=… into the environment, or into a file named .env beside this one.
-
-# The queue. Without one, a database in this folder is used, for one process.
-# queue: redis://127.0.0.1:6379
-
-# Model servers beside Model Studio, for \`provider: local\` in a job.
-# providers:
-#   local: { protocol: openai, baseUrl: "http://127.0.0.1:8000/v1", apiKeyEnv: LOCAL_API_KEY }
-
-# Presets of your own.
-# presets:
-#   terse: { temperature: 0.1, topP: 0.5 }
-
-# Prices per 1,000,000 tokens, where promptmill prices does not know them or yours are others.
-# prices:
-#   - { model: my-model, currency: USD, input: 0.10, output: 0.40 }
-`;
-
-function inserted(column: string): string {
-  return /^[\p{L}_][\p{L}\p{N}_]*$/u.test(column)
-    ? `{{ ${column} }}`
-    : `{{ row[${JSON.stringify(column)}] }}`;
-}
-
-/** A YAML scalar that is text whatever it looks like. */
-function quoted(text: string): string {
-  return /^[A-Za-z][\w./-]*$/.test(text) && !/^(y|n|yes|no|on|off|true|false|null)$/i.test(text)
-    ? text
-    : JSON.stringify(text);
 }

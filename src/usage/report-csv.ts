@@ -1,4 +1,5 @@
-import { stringify } from "csv-stringify/sync";
+import { csvRecord } from "../writer/csv-record.js";
+import { formulaSafe } from "../writer/formula-safe.js";
 import type { UsageSummary } from "./aggregate.js";
 import type { UsageGroup } from "./usage-group.js";
 
@@ -28,7 +29,7 @@ export function formatReportCsv(summary: UsageSummary): string {
     "unpriced_models",
     "failures",
   ];
-  return stringify([header, ...groups.map((group) => line(group, currencies))]);
+  return [header, ...groups.map((group) => line(group, currencies))].map(csvRecord).join("");
 }
 
 function line(group: UsageGroup, currencies: readonly string[]): (string | number)[] {
@@ -65,8 +66,4 @@ function moneyNames(currency: string): string[] {
 function amountIn(amounts: UsageGroup["cost"], currency: string): string | number {
   const money = amounts.find((candidate) => candidate.currency === currency);
   return money ? Number(money.amount.toFixed(9)) : "";
-}
-
-function formulaSafe(text: string): string {
-  return /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
 }

@@ -1,14 +1,19 @@
-import { stringify } from "csv-stringify/sync";
 import type { InputRow } from "../input/row.js";
 import type { OutputOptions } from "../job/resolved-job.js";
+import { jsonText } from "../json/json-text.js";
+import { keysOf } from "../json/source-number.js";
 import type { Result } from "../types.js";
 import { writeFileAtomically, type Append } from "./atomic-file.js";
+import { csvCells } from "./csv-record.js";
 import { formulaSafe } from "./formula-safe.js";
 import type { JournalIndex } from "./journal-index.js";
 import { JournalReader } from "./journal-reader.js";
+import { TextBlocks } from "./text-blocks.js";
 
-/** Rows whose answers are in memory at once as text: more outlive a young generation's collection. */
-const FORMATTED_ROWS = 50;
+/** Bytes of one file that are written at once, a row's own aside. */
+const WRITTEN_BYTES = 4 * 1024 * 1024;
+/** Characters that Excel keeps of a cell. */
+const EXCEL_CELL = 32_767;
 const BYTE_ORDER_MARK = "\uFEFF";
 
 /** A column that the model's answers fill, and how a cell of it is made. */
@@ -28,6 +33,8 @@ export interface ResultFilesOptions {
   readonly columns: readonly string[];
   readonly answers: readonly AnswerColumn[];
   readonly output: OutputOptions;
+  /** Between the cells of a CSV. */
+  readonly delimiter: string;
   readonly resultsPath: string;
   readonly errorsPath: string;
   /**
@@ -35,6 +42,15 @@ export interface ResultFilesOptions {
    * `partialPath`. Absent: all is written at once.
    */
   readonly gate?: (lastRow: number) => Promise<void>;
+}
+
+/** What was met while result files were written. */
+export interface ResultCounts {
+  failed: number;
+  /** Answers that ended at their token limit. */
+  truncated: number;
+  /** Cells of a CSV for Excel that are longer than Excel takes. */
+  overlong: number;
 }
 
 /** Where a result file is written that its rows are still being settled for. */
@@ -50,22 +66,17 @@ export function statusColumns(columns: readonly string[]): { status: string; err
 
 /**
  * Derives the result files from input and journal: every row in input order with its columns unchanged,
- * then the answer, then `status` and `error`. Returns how many rows failed, and how many
- * answers ended at their token limit.
- *
- * A row that is not settled yet stands there with the status `pending`.
+ * then the answer, then `status` and `error`. A row that is not settled yet stands there with the status `pending`.
  */
-export async function writeResultFiles(
-  options: ResultFilesOptions,
-): Promise<{ failed: number; truncated: number }> {
+export async function writeResultFiles(options: ResultFilesOptions): Promise<ResultCounts> {
   const temporary = (path: string): string | undefined =>
     options.gate === undefined ? undefined : partialPath(path);
-  const counts = { failed: 0, truncated: 0 };
+  const counts: ResultCounts = { failed: 0, truncated: 0, overlong: 0 };
   const reader = await JournalReader.open(options.journalPath, options.index);
   const writeBoth = async (appendError: Append, appendResult: Append): Promise<void> => {
     for await (const { results, errors } of fileBlocks(options, reader, counts)) {
       if (results.length > 0) await appendResult(results);
-      if (errors !== "") await appendError(errors);
+      if (errors.length > 0) await appendError(errors);
     }
   };
   try {
@@ -85,97 +96,93 @@ export async function writeResultFiles(
   return counts;
 }
 
-/** What goes into both files, a batch of rows at a time. */
+/** What goes into both files, a batch of rows or some megabytes at a time. */
 async function* fileBlocks(
   options: ResultFilesOptions,
   reader: JournalReader,
-  counts: { failed: number; truncated: number },
-): AsyncGenerator<{ results: Buffer; errors: string }> {
-  const { index, endRow, gate } = options;
-  const format = options.output.format === "csv" ? csvFormat(options) : jsonlFormat(options);
-  yield { results: Buffer.from(format.head), errors: "" };
+  counts: ResultCounts,
+): AsyncGenerator<{ results: Buffer; errors: Buffer }> {
+  const { index, endRow, gate, output } = options;
+  const results = new TextBlocks();
+  const errors = new TextBlocks();
+  const writeRow =
+    output.format === "csv" ? csvWriter(options, results, counts) : jsonlWriter(options, results);
+  // Rows after the last one are read as well: what is read to its end is known to be the input of the run.
   for await (const batch of options.batches) {
     const rows = batch.filter(({ rowIndex }) => rowIndex < endRow);
     const last = rows.at(-1);
-    if (last !== undefined) await gate?.(last.rowIndex);
-    const lines: Buffer[] = [];
-    let settled: SettledRow[] = [];
-    let errors = "";
+    if (last === undefined) continue;
+    await gate?.(last.rowIndex);
     for (const row of rows) {
       const result = index.isSettled(row.rowIndex) ? await reader.read(row.rowIndex) : null;
-      settled.push({ row, result });
-      if (settled.length === FORMATTED_ROWS) {
-        lines.push(Buffer.from(format.lines(settled)));
-        settled = [];
-      }
+      writeRow(row, result);
       if (result?.status === "succeeded" && result.output.finishReason === "length") counts.truncated++;
       if (result?.status === "failed") {
         counts.failed++;
-        errors += `${errorLine(row, result)}\n`;
+        for (const piece of errorLine(row, result)) errors.add(piece);
       }
+      if (results.bytes + errors.bytes > WRITTEN_BYTES)
+        yield { results: results.take(), errors: errors.take() };
     }
-    lines.push(Buffer.from(format.lines(settled)));
-    yield { results: Buffer.concat(lines), errors };
-    if (rows.length < batch.length) return;
+    yield { results: results.take(), errors: errors.take() };
   }
+  yield { results: results.take(), errors: errors.take() };
 }
 
-interface SettledRow {
-  readonly row: InputRow;
-  /** null: not settled yet. */
-  readonly result: Result | null;
-}
+/** Writes a row; null: it is not settled yet. */
+type WriteRow = (row: InputRow, result: Result | null) => void;
 
-interface LineFormat {
-  readonly head: string;
-  lines(rows: readonly SettledRow[]): string;
-}
-
-function csvFormat({ columns, answers, output }: ResultFilesOptions): LineFormat {
+function csvWriter(options: ResultFilesOptions, file: TextBlocks, counts: ResultCounts): WriteRow {
+  const { columns, answers, output, delimiter } = options;
   const names = statusColumns([...columns, ...answers.map((answer) => answer.name)]);
-  const format = { record_delimiter: output.excel ? "\r\n" : "\n" } as const;
+  const lineBreak = output.excel ? "\r\n" : "\n";
+  const quoted = csvCells(delimiter);
+  const cell = (text: string, after: string): void => {
+    if (output.excel && text.length > EXCEL_CELL) counts.overlong++;
+    file.add(quoted(text) + after);
+  };
   const written = (value: unknown): string =>
     output.formulaSafe ? formulaSafe(cellText(value)) : cellText(value);
-  const header = [...columns, ...answers.map((answer) => answer.name), names.status, names.error];
-  return {
-    head: (output.excel ? BYTE_ORDER_MARK : "") + stringify([header], format),
-    lines: (rows) =>
-      stringify(
-        rows.map(({ row, result }) => [
-          ...columns.map((column) => cellText(row.values[column])),
-          ...answers.map((answer) => (result === null ? "" : written(answer.value(result)))),
-          result?.status ?? "pending",
-          result?.status === "failed" ? written(`${result.error.code}: ${result.error.message}`) : "",
-        ]),
-        format,
-      ),
+  if (output.excel) file.add(BYTE_ORDER_MARK);
+  for (const name of [...columns, ...answers.map((answer) => answer.name), names.status])
+    cell(name, delimiter);
+  cell(names.error, lineBreak);
+  return ({ values }, result) => {
+    for (const column of columns) cell(cellText(values[column]), delimiter);
+    for (const answer of answers) cell(result === null ? "" : written(answer.value(result)), delimiter);
+    cell(result?.status ?? "pending", delimiter);
+    cell(
+      result?.status === "failed" ? written(`${result.error.code}: ${result.error.message}`) : "",
+      lineBreak,
+    );
   };
 }
 
-function jsonlFormat({ columns, answers }: ResultFilesOptions): LineFormat {
+function jsonlWriter({ columns, answers }: ResultFilesOptions, file: TextBlocks): WriteRow {
   const names = statusColumns([...columns, ...answers.map((answer) => answer.name)]);
-  return {
-    head: "",
-    lines: (rows) =>
-      rows
-        .map(({ row, result }) => {
-          const record: Record<string, unknown> = Object.assign(Object.create(null) as object, row.values);
-          for (const answer of answers)
-            record[answer.name] = (result === null ? null : answer.value(result)) ?? null;
-          record[names.status] = result?.status ?? "pending";
-          record[names.error] = result?.status === "failed" ? result.error : null;
-          return `${JSON.stringify(record)}\n`;
-        })
-        .join(""),
+  const keyTexts = new Map<string, string>();
+  const add = (key: string, value: unknown): void => {
+    let keyText = keyTexts.get(key);
+    if (keyText === undefined) keyTexts.set(key, (keyText = `${JSON.stringify(key)}:`));
+    file.add(`${keyText}${jsonText(value)},`);
+  };
+  return ({ values }, result) => {
+    file.add("{");
+    for (const key of keysOf(values)) add(key, values[key]);
+    for (const answer of answers) add(answer.name, (result === null ? null : answer.value(result)) ?? null);
+    add(names.status, result?.status ?? "pending");
+    file.add(
+      `${JSON.stringify(names.error)}:${jsonText(result?.status === "failed" ? result.error : null)}}\n`,
+    );
   };
 }
 
 /** JSONL inputs hold values of any kind; a cell of a CSV is text. */
 function cellText(value: unknown): string {
   if (value === undefined || value === null) return "";
-  return typeof value === "string" ? value : JSON.stringify(value);
+  return typeof value === "string" ? value : jsonText(value);
 }
 
-function errorLine(row: InputRow, result: Result): string {
-  return JSON.stringify({ ...result, input: row.values });
+function errorLine({ values }: InputRow, result: Result): readonly string[] {
+  return [JSON.stringify(result).slice(0, -1), ',"input":', jsonText(values), "}\n"];
 }

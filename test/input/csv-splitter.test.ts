@@ -13,7 +13,7 @@ import { asyncOf, cut } from "./input-files.js";
 const LINE_FEED = 10;
 
 function headOf(delimiter = ",", columns: readonly string[] = ["a", "b"], lineBreak = LINE_FEED): CsvHead {
-  return { delimiter, columns, lineBreak, bodyLine: 2, rest: Buffer.alloc(0) };
+  return { delimiter, columns, width: columns.length, lineBreak, bodyLine: 2, rest: Buffer.alloc(0) };
 }
 
 interface Split {

@@ -1,5 +1,7 @@
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { describeInput, scanInput } from "../../src/input/index.js";
+import { describeInput, readRows, scanInput, type InputRow } from "../../src/input/index.js";
+import { csvCells } from "../../src/writer/csv-record.js";
 import { failure, inputFolder, options, readAll } from "./input-files.js";
 
 const file = inputFolder();
@@ -67,6 +69,25 @@ describe("reading CSV", () => {
     ],
     ["takes a header over two lines", '"a\nb",c\n1,2\n', [{ "a\nb": "1", c: "2" }], [3]],
     ["keeps white space around cells", "a,b\n 1 ,2 \n", [{ a: " 1 ", b: "2 " }], [2]],
+    [
+      "passes over records that hold no value, whatever the number of their cells",
+      'a,b\n1,2\n,\n"",""\n , \t\n,,\n3,\n',
+      [
+        { a: "1", b: "2" },
+        { a: "3", b: "" },
+      ],
+      [2, 7],
+    ],
+    [
+      "ignores cells without a value behind the last name of the header",
+      "a,b,, \n1,2,,\n3,4\n5,6,,\n,,,\n",
+      [
+        { a: "1", b: "2" },
+        { a: "3", b: "4" },
+        { a: "5", b: "6" },
+      ],
+      [2, 3, 4],
+    ],
     ["keeps U+0000", "a,b\n1,x\0y\n", [{ a: "1", b: "x\0y" }], [2]],
   ];
   it.each(readable)("%s", async (title, content, values, lines) => {
@@ -106,8 +127,69 @@ describe("reading CSV", () => {
   });
 });
 
+describe("records without any value", () => {
+  it("are counted by a scan, with the line of the first", async () => {
+    const path = file("blank.csv", 'a,b\n1,2\n\n,\n"x\ny",z\n,\n');
+    expect(await scanInput(options(path))).toMatchObject({ rows: 2, blank: { records: 2, firstLine: 4 } });
+    expect(await scanInput(options(file("full.csv", "a,b\n1,2\n")))).not.toHaveProperty("blank");
+  });
+
+  it("are rows to a run of a version that took them for rows", async () => {
+    const path = file("old.csv", "a,b\n1,2\n,\n3,4\n");
+    const { skipsBlank, ...old } = await describeInput(options(path));
+    expect(skipsBlank).toBe(true);
+    const rows = [];
+    for await (const batch of readRows(old, options(path), { afterRow: 0 })) rows.push(...batch);
+    expect(rows.map((row) => [row.rowIndex, row.values["a"]])).toEqual([
+      [1, ""],
+      [2, "3"],
+    ]);
+  });
+
+  it("are skipped where rows are skipped, with any delimiter", async () => {
+    const cell = fc.constantFrom("", "", " ", "\t ", "x", '"', '""', ",", ";", "\n", "\r", "·");
+    const row = fc.array(cell, { minLength: 2, maxLength: 2 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(row, { minLength: 1, maxLength: 12 }),
+        fc.constantFrom(",", ";", "\t", "·"),
+        fc.constantFrom("\n", "\r\n"),
+        async (cells, delimiter, end) => {
+          const quoted = csvCells(delimiter);
+          const text = [["a", "b"], ...cells].map((each) => each.map(quoted).join(delimiter) + end).join("");
+          const asked = options(file("any.csv", text), { delimiter });
+          const description = await describeInput(asked);
+          const read = async (afterRow: number): Promise<InputRow[]> => {
+            const rows = [];
+            for await (const batch of readRows(description, asked, { afterRow })) rows.push(...batch);
+            return rows;
+          };
+          const all = await read(-1);
+          expect(all.map(({ values }) => Object.values(values))).toEqual(
+            cells.filter((each) => each.some((text) => /[^ \t]/.test(text))),
+          );
+          for (const afterRow of [0, 1, 5]) expect(await read(afterRow)).toEqual(all.slice(afterRow + 1));
+        },
+      ),
+    );
+  });
+});
+
 describe("refusing CSV", () => {
   const refused: [string, string, string, RegExp][] = [
+    [
+      "a value behind the last name of the header",
+      "a,b,,\n1,2,,\n3,4,,x\n",
+      "cell_count",
+      /line 3: a value stands behind the last column, "b"/,
+    ],
+    ["a header without any name", ",,\n1,2,3\n", "bad_header", /no name at positions 1, 2, 3/],
+    [
+      "names that are invisible",
+      'id,"a\u200b","a\u200b"\n1,2,3\n',
+      "bad_header",
+      /"a\\u200b" at positions 2, 3/,
+    ],
     ["a name twice", "id,a,id\n1,2,3\n", "bad_header", /line 1: .*"id" at positions 1, 3/],
     ["names that are empty", "id,, ,x\n1,2,3,4\n", "bad_header", /no name at positions 2, 3/],
     ["too few cells", "a,b\n1,2\n3\n", "cell_count", /line 3: 1 cell where the header has 2 columns/],
@@ -136,6 +218,30 @@ describe("refusing CSV", () => {
     expect(error.message).toMatch(message);
     expect(error.message).toContain(path);
     expect(error.hint).toBeTruthy();
+  });
+
+  it.each([
+    ["pandas.csv", ",name,text\n0,a,b\n"],
+    ["r.csv", '"","name","text"\n"1","a","b"\n'],
+    ["r-table.csv", '"name","text"\n"1","a","b"\n'],
+  ])("names what leaves a row index out, for %s", async (name, content) => {
+    const { hint } = await failure(scanInput(options(file(name, content))));
+    expect(hint).toContain("`index=False`");
+    expect(hint).toContain("`row.names=FALSE`");
+  });
+
+  it("says nothing that would steer a terminal, whatever names and cells hold", async () => {
+    const evil = "\u001b[2J\u0007\u009b31m\u202eevil\u2028";
+    const path = file("evil.csv", `id,${evil}\n1,${evil},3\n`);
+    const count = await failure(scanInput(options(path)));
+    const missing = await failure(scanInput(options(path, { id: evil.slice(1) })));
+    const twice = await failure(
+      scanInput(options(file("ids.csv", `id,b\n${evil},1\n${evil},2\n`), { id: "id" })),
+    );
+    for (const { message, hint } of [count, missing, twice]) {
+      expect(`${message}${hint}`).toContain("evil");
+      expect(`${message}${hint}`).not.toMatch(/[\p{Cc}\p{Bidi_Control}\u2028]/u);
+    }
   });
 
   it("refuses a header that does not end within 1 MB", async () => {

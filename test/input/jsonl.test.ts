@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { describeInput, scanInput } from "../../src/input/index.js";
+import { customIdOf, describeInput, scanInput } from "../../src/input/index.js";
+import { jsonText } from "../../src/json/json-text.js";
 import { failure, inputFolder, options, readAll } from "./input-files.js";
 
 const file = inputFolder();
@@ -11,7 +12,6 @@ describe("reading JSONL", () => {
     ["drops a byte order mark", '\uFEFF{"a":1}\n', [{ a: 1 }], [1]],
     ["reads a last line without a line break", '{"a":1}\n{"a":2}', [{ a: 1 }, { a: 2 }], [1, 2]],
     ["skips blank lines and counts them", '\n{"a":1}\n \t\r\n\n{"a":2}\n\n', [{ a: 1 }, { a: 2 }], [2, 5]],
-    ["takes the last of duplicate keys", '{"a":1,"a":2}\n', [{ a: 2 }], [1]],
     ["keeps an empty object as a row", '{}\n{"a":1}\n', [{}, { a: 1 }], [1, 2]],
     ["keeps U+0000 and lone surrogates", '{"a":"\\u0000\\ud800"}\n', [{ a: "\0\ud800" }], [1]],
     ["keeps U+2028, which ends no line", '{"a":"x\u2028y"}\n', [{ a: "x\u2028y" }], [1]],
@@ -28,6 +28,28 @@ describe("reading JSONL", () => {
     expect(Object.keys(values)).toEqual(["__proto__", "a"]);
     expect(values["polluted"]).toBeUndefined();
     expect(JSON.stringify(values)).toBe('{"__proto__":{"polluted":1},"a":2}');
+  });
+
+  it("keeps the text of numbers that JavaScript would round, and the order of keys", async () => {
+    const text = '{"n":1234567890123456789,"2":1.0,"1":{"9":-0,"8":1e400}}\n';
+    const [row] = await readAll(file("numbers.jsonl", text));
+    expect(`${jsonText(row?.values)}\n`).toBe(text);
+    expect((await describeInput(options(file("order.jsonl", text)))).columns).toEqual(["n", "2", "1"]);
+  });
+
+  it("tells ids apart that would be the same number", async () => {
+    const path = file(
+      "ids.jsonl",
+      '{"id":1234567890123456789}\n{"id":1234567890123456790}\n{"id":1.0}\n{"id":1}\n',
+    );
+    await scanInput(options(path, { id: "id" }));
+    const ids = (await readAll(path)).map((row) => customIdOf(row, "id"));
+    expect(ids).toEqual(["1234567890123456789", "1234567890123456790", "1.0", "1"]);
+  });
+
+  it("marks a row with a key that stands twice, when reading leniently", async () => {
+    const [row] = await readAll(file("twice.jsonl", '{"a":1,"a":2}\n'), { lenient: true });
+    expect(row?.problem).toMatchObject({ kind: "input", code: "duplicate_key" });
   });
 
   it("lists the keys of all lines in order of first appearance", async () => {
@@ -53,6 +75,12 @@ describe("reading JSONL", () => {
 
 describe("refusing JSONL", () => {
   const refused: [string, string, string, RegExp][] = [
+    [
+      "a key that stands twice",
+      '{"a":1}\n{"b":{"a":1,"a":2}}\n',
+      "duplicate_key",
+      /line 2: the key "a" stands twice/,
+    ],
     [
       "a missing brace",
       '{"a":1}\n\n{"a":1',

@@ -142,6 +142,7 @@ it("fingerprints the file as it lies on disk, in a scan and by itself", async ()
   expect(await scanInput(options(path))).toEqual({
     path,
     format: "csv",
+    skipsBlank: true,
     gzip: false,
     encoding: "utf-8",
     delimiter: ",",

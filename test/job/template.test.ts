@@ -2,6 +2,7 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compileRequests, missingColumns } from "../../src/job/index.js";
 import { parseTemplate } from "../../src/job/template.js";
+import { parseJson } from "../../src/json/parse-json.js";
 import { build, problemOf, promptJob, resolved, row, rowsJob } from "./fixtures.js";
 
 const render = (user: string, values: Record<string, unknown>) =>
@@ -33,6 +34,19 @@ describe("a template", () => {
     ['{{ optional | default: "none" }}', { other: 1 }, "none"],
   ])("%s with %j is %j", (user, values, expected) => {
     expect(render(user, values as Record<string, unknown>)).toBe(expected);
+  });
+
+  it.each([
+    ["{{ n }}", "1.0"],
+    ["{{ big }}", "12345678901234567890"],
+    ["{{ o }} {{ o.l[1] }}", '{"2":[2.50],"1":-0,"l":[1,1e400]} 1e400'],
+    ["{{ o | json }}", '{"2":[2.50],"1":-0,"l":[1,1e400]}'],
+    ["{% for x in o.l %}{{ x }};{% endfor %}", "1;1e400;"],
+    ['{{ o.l | join: " " }} {{ big | append: "!" }}', "1 1e400 12345678901234567890!"],
+    ["{% if n == 1 and n < 2 %}{{ n | plus: 1 }}{% endif %}", "2"],
+  ])("%s inserts numbers of JSONL as they are written there", (user, expected) => {
+    const line = '{"n":1.0,"big":12345678901234567890,"o":{"2":[2.50],"1":-0,"l":[1,1e400]}}';
+    expect(render(user, parseJson(line) as Record<string, unknown>)).toBe(expected);
   });
 
   it("inserts any text of a row verbatim", () => {

@@ -1,4 +1,5 @@
-import { mkdtemp, mkdir, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { mkdtemp, mkdir, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -90,8 +91,8 @@ describe("an image from a row", () => {
     const name = await file("picture.txt", bytes);
     const expected = `data:${mime};base64,${bytes.toString("base64")}`;
     expect(await loadImage(name, folder)).toBe(expected);
-    expect(await loadImage(join(folder, name), "/nowhere")).toBe(expected);
-    expect(await loadImage(pathToFileURL(join(folder, name)).href, "/nowhere")).toBe(expected);
+    expect(await loadImage(join(folder, name), folder)).toBe(expected);
+    expect(await loadImage(pathToFileURL(join(folder, name)).href, folder)).toBe(expected);
   });
 
   it("may be as small and as narrow as the limits", async () => {
@@ -115,6 +116,43 @@ describe("an image from a row", () => {
     const problem = await refused(await file(name, content));
     expect(problem.code).toBe(code);
     expect(problem.message).toContain(join(folder, name));
+  });
+
+  it("is read only below the folder, by its real path, and says the same of what is there and what is not", async () => {
+    const outside = join(folder, "outside");
+    const root = join(folder, "root");
+    await mkdir(join(root, "deep"), { recursive: true });
+    await mkdir(outside);
+    await writeFile(join(outside, "there.png"), png(20, 20));
+    await writeFile(join(root, "in.png"), png(20, 20));
+    await symlink(outside, join(root, "linked"));
+    await symlink(join(outside, "there.png"), join(root, "there.png"));
+    await symlink(join(outside, "gone.png"), join(root, "gone.png"));
+    await symlink("../in.png", join(root, "deep", "in.png"));
+    await symlink(root, join(folder, "also-root"));
+    const message = async (source: string): Promise<string> => {
+      const error = await loadImage(source, root).catch((reason: unknown) => reason);
+      if (!(error instanceof UsageError)) throw new Error(`not refused: ${source}`);
+      return error.message.replaceAll(/there|gone/g, "name");
+    };
+    for (const place of ["../outside/", "linked/", "", `${outside}/`, "../nowhere/", "deep/../../outside/"]) {
+      const [there, gone] = [await message(`${place}there.png`), await message(`${place}gone.png`)];
+      expect(there).toBe(gone);
+      expect(there).toContain("is not below");
+    }
+    expect(await message("linked/sub/x.png")).toContain("is not below");
+    expect(await message("/etc/passwd")).toContain("is not below");
+    expect(await message("/dev/zero")).toContain("is not below");
+    expect(await message("deep/missing.png")).toContain("does not exist");
+    expect(await message("no/such/folder.png")).toContain("does not exist");
+    await expect(loadImage("deep/in.png", root)).resolves.toContain("data:");
+    await expect(loadImage("in.png", join(folder, "also-root"))).resolves.toContain("data:");
+    await expect(loadImage(join(root, "in.png"), join(folder, "also-root"))).resolves.toContain("data:");
+  });
+
+  it("does not wait for a pipe", async () => {
+    execFileSync("mkfifo", [join(folder, "pipe.png")]);
+    expect((await refused("pipe.png")).message).toContain("is not a file");
   });
 
   it("that is missing, a folder, or nothing is refused", async () => {

@@ -1,7 +1,10 @@
-import { rm, writeFile } from "node:fs/promises";
+import { mkdir, rm, symlink, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, it } from "vitest";
 import { LocalImageCheck } from "../../src/run/local-images.js";
+import { run } from "../../src/run/run.js";
+import { redisUrl } from "../support/redis-url.js";
 import { simulatedModel } from "../support/simulator.js";
 import { tempFolder } from "../support/temp-folder.js";
 import { onlyResult, runRows } from "./running.js";
@@ -111,6 +114,53 @@ describe("a local picture that cannot be sent", () => {
     expect(simulator.calls().total).toBe(0);
   });
 
+  it.each([
+    ["by a path upwards", "../secret.png"],
+    ["by an absolute path", "FOLDER/secret.png"],
+    ["by a file: URL", "URL/secret.png"],
+    ["by a link", "link.png"],
+    ["by a folder that is a link", "linked/secret.png"],
+    ["by a part of a message", [{ type: "image_url", image_url: { url: "../secret.png" } }]],
+  ])(
+    "stops the run when it lies outside of the job's folder, named %s, unless imageRoot says so",
+    async (_, named) => {
+      const folder = await tempFolder();
+      const cwd = join(folder, "job");
+      await mkdir(cwd);
+      await writeFile(join(folder, "secret.png"), png(20, 20));
+      await symlink("../secret.png", join(cwd, "link.png"));
+      await symlink("..", join(cwd, "linked"));
+      const row =
+        typeof named === "string"
+          ? {
+              prompt: "What is it?",
+              images: [named.replace("FOLDER", folder).replace("URL", pathToFileURL(folder).href)],
+            }
+          : { messages: [{ role: "user", content: [...named, { type: "text", text: "What is it?" }] }] };
+      await writeFile(join(cwd, "rows.jsonl"), `${JSON.stringify(row)}\n`);
+      const simulator = await simulatedModel();
+      const start = (imageRoot?: string): ReturnType<typeof run> =>
+        run({
+          job: {
+            name: "job",
+            provider: "simulator",
+            model: "qwen3-vl-plus",
+            input: { path: "rows.jsonl" },
+            ...(imageRoot === undefined ? {} : { imageRoot }),
+          },
+          cwd,
+          queue: redisUrl(),
+          env: { PROMPTMILL_SIMULATOR_URL: simulator.url },
+        });
+      const outside = expect.stringMatching(
+        /is not below .*, the folder that this job may read images from/,
+      ) as string;
+      await expect(start()).rejects.toMatchObject({ code: "image_unreadable", message: outside });
+      expect(simulator.calls().total).toBe(0);
+      expect(await start("..")).toMatchObject({ rows: { succeeded: 1 } });
+    },
+  );
+
   it("fails its row alone when the job is lenient", async () => {
     const simulator = await simulatedModel();
     const done = await runRows(
@@ -131,9 +181,10 @@ describe("a local picture that cannot be sent", () => {
   });
 
   it("is looked at once, however many rows name it", async () => {
-    const file = `${await tempFolder()}/a.png`;
+    const folder = await tempFolder();
+    const file = join(folder, "a.png");
     await writeFile(file, png(20, 20));
-    const images = new LocalImageCheck();
+    const images = new LocalImageCheck(folder);
     const request = {
       model: "qwen3-vl-plus",
       messages: [{ role: "user", content: [{ type: "image", url: pathToFileURL(file).href }] }],
@@ -144,7 +195,9 @@ describe("a local picture that cannot be sent", () => {
     await expect(images.check(request)).resolves.toMatchObject({
       messages: [{ content: [{ url: expect.stringMatching(/^data:image/) as string }] }],
     });
-    await expect(new LocalImageCheck().check(request)).rejects.toMatchObject({ code: "image_unreadable" });
+    await expect(new LocalImageCheck(folder).check(request)).rejects.toMatchObject({
+      code: "image_unreadable",
+    });
   });
 });
 

@@ -8,12 +8,12 @@ import { describeInput, readRows } from "../../src/input/index.js";
 import type { OutputOptions } from "../../src/job/resolved-job.js";
 import type { Result } from "../../src/types.js";
 import { loadJournal } from "../../src/writer/journal-load.js";
-import { statusColumns, writeResultFiles } from "../../src/writer/results.js";
+import { statusColumns, writeResultFiles, type ResultCounts } from "../../src/writer/results.js";
 import { answered, refused } from "../support/results.js";
 import { tempFolder } from "../support/temp-folder.js";
 
 interface Made {
-  counts: { failed: number; truncated: number };
+  counts: ResultCounts;
   text: string;
   errors: string;
   folder: string;
@@ -40,7 +40,13 @@ async function make(
   const journalPath = join(folder, "journal.jsonl");
   await writeFile(journalPath, results.map((result) => `${JSON.stringify(result)}\n`).join(""));
   const { index } = await loadJournal(journalPath, 1_000);
-  const full = { format: "csv", column: "answer", excel: false, formulaSafe: true, ...output } as const;
+  const full: OutputOptions = {
+    format: "csv",
+    column: "answer",
+    excel: false,
+    formulaSafe: true,
+    ...output,
+  };
   const resultsPath = join(folder, "results");
   const counts = await writeResultFiles({
     journalPath,
@@ -50,6 +56,7 @@ async function make(
     columns: description.columns,
     answers: [{ name: full.column, value: (result) => result.output?.text }],
     output: full,
+    delimiter: full.delimiter ?? ",",
     resultsPath,
     errorsPath: join(folder, "errors.jsonl"),
   });
@@ -69,7 +76,7 @@ describe("The result files", () => {
     expect(text).toBe(
       "a,b,answer,status,error\n1,x,zero,succeeded,\n2,y,,failed,bad: refused\n3,z,two,succeeded,\n",
     );
-    expect(counts).toEqual({ failed: 1, truncated: 0 });
+    expect(counts).toEqual({ failed: 1, truncated: 0, overlong: 0 });
   });
 
   it("say of a row that is not settled that it is pending", async () => {
@@ -95,7 +102,7 @@ describe("The result files", () => {
       ...answered(0),
       output: { text: "so far", reasoning: null, finishReason: "length" },
     } as Result;
-    expect((await make(three, [cut, answered(1)])).counts).toEqual({ failed: 0, truncated: 1 });
+    expect((await make(three, [cut, answered(1)])).counts).toEqual({ failed: 0, truncated: 1, overlong: 0 });
   });
 
   it("give status and error other names when the input has columns of that name", async () => {
@@ -113,6 +120,14 @@ describe("The result files", () => {
     const { text } = await make(three, [answered(0, 'say "hi",\nthen go')], { excel: true });
     expect(text.startsWith("\uFEFFa,b,answer,status,error\r\n")).toBe(true);
     expect(text).toContain('1,x,"say ""hi"",\nthen go",succeeded,\r\n');
+  });
+
+  it("for Excel, quote line breaks of any kind, and count cells that are longer than Excel takes", async () => {
+    const answers = [answered(0, "Red\nGreen"), answered(1, "a\rb"), answered(2, "x".repeat(32_768))];
+    const { text, counts } = await make(three, answers, { excel: true, delimiter: ";" });
+    expect(text.startsWith('\uFEFFa;b;answer;status;error\r\n1;x;"Red\nGreen";succeeded;\r\n')).toBe(true);
+    expect(parse(text, { bom: true, delimiter: ";" })).toHaveLength(4);
+    expect(counts.overlong).toBe(1);
   });
 
   it("neutralise formulas in what the model wrote, never in the input's own columns", async () => {
@@ -150,6 +165,36 @@ describe("The result files", () => {
     ]);
   });
 
+  it("keep numbers of JSONL as they are written there, and the order of keys", async () => {
+    const line = '{"b":12345678901234567890,"2":1.0,"1":{"9":-0,"8":[1e400,2.50]}}';
+    const input = { name: "input.jsonl", text: `${line}\n` };
+    const jsonl = await make(input, [answered(0, "ok")], { format: "jsonl" });
+    expect(jsonl.text).toBe(`${line.slice(0, -1)},"answer":"ok","status":"succeeded","error":null}\n`);
+    const csv = await make(input, [answered(0, "ok")]);
+    expect(csv.text).toBe(
+      'b,2,1,answer,status,error\n12345678901234567890,1.0,"{""9"":-0,""8"":[1e400,2.50]}",ok,succeeded,\n',
+    );
+    expect((await make(input, [refused(0)])).errors).toContain(`"input":${line}}\n`);
+  });
+
+  it("keep the order of a CSV's columns that are named like numbers", async () => {
+    const input = { name: "input.csv", text: "id,2024,2023\nx,b,a\n" };
+    const made = await make(input, [refused(0)], { format: "jsonl" });
+    expect(made.text).toMatch(/^\{"id":"x","2024":"b","2023":"a","answer":null,/);
+    expect(made.errors).toContain('"input":{"id":"x","2024":"b","2023":"a"}');
+  });
+
+  it("hold answers with U+0000 and lone surrogates: JSONL as they are, CSV with U+FFFD for a surrogate", async () => {
+    const results = [answered(0, "a\0b"), answered(1, "x\ud800")];
+    expect(parse((await make(three, results)).text, { columns: true })).toMatchObject([
+      { answer: "a\0b" },
+      { answer: "x\uFFFD" },
+      {},
+    ]);
+    const jsonl = (await make(three, results, { format: "jsonl" })).text.split("\n");
+    expect(JSON.parse(jsonl[1] ?? "")).toMatchObject({ answer: "x\ud800" });
+  });
+
   it("leave nothing half-made behind when the input breaks off", async () => {
     const folder = await tempFolder();
     const journalPath = join(folder, "journal.jsonl");
@@ -168,6 +213,7 @@ describe("The result files", () => {
         columns: ["a"],
         answers: [],
         output: { format: "csv", column: "answer", excel: false, formulaSafe: true },
+        delimiter: ",",
         resultsPath: join(folder, "results.csv"),
         errorsPath: join(folder, "errors.jsonl"),
       }),
@@ -195,6 +241,11 @@ describe("The result files", () => {
       "a\0b",
     ),
   );
+  const output = fc.record({
+    excel: fc.boolean(),
+    delimiter: fc.constantFrom(",", ";", "\t", "|"),
+    formulaSafe: fc.constant(false),
+  });
   const table = fc.integer({ min: 2, max: 4 }).chain((width) =>
     fc.record({
       names: fc.uniqueArray(fc.stringMatching(/^[a-z][a-z ,"\n]{0,5}[a-z]$/), {
@@ -210,11 +261,11 @@ describe("The result files", () => {
 
   it("CSV round trip: any cells in, the same cells out, plus the answers", async () => {
     await fc.assert(
-      fc.asyncProperty(table, async ({ names, rows, answers, delimiter, lineEnd }) => {
+      fc.asyncProperty(table, output, async ({ names, rows, answers, delimiter, lineEnd }, output) => {
         const text = stringify([names, ...rows], { delimiter, record_delimiter: lineEnd, quoted: true });
         const results = rows.map((_, row) => answered(row, answers[row]));
-        const made = await make({ name: "input.csv", text, delimiter }, results, { formulaSafe: false });
-        expect(parse(made.text, {})).toEqual([
+        const made = await make({ name: "input.csv", text, delimiter }, results, output);
+        expect(parse(made.text, { bom: true, delimiter: output.delimiter })).toEqual([
           [...names, "answer", "status", "error"],
           ...rows.map((cells, row) => [...cells, answers[row], "succeeded", ""]),
         ]);
