@@ -1,22 +1,22 @@
 import { Pool } from "undici";
 import type { Answer, ModelRequest } from "../types.js";
-import { answerOf, unusable, usageOf } from "./answer.js";
+import { answerOf, unusable, usageOf } from "./reply/answer.js";
 import { planCall } from "./call-plan.js";
 import type { CallPlan } from "./call-plan.js";
-import { isStreamOnly, isWrongFamily, readVendorError } from "./classify-error.js";
-import type { VendorError } from "./classify-error.js";
-import { providerErrorOf } from "./describe-error.js";
+import { isStreamOnly, isWrongFamily, readVendorError } from "./errors/classify-error.js";
+import type { VendorError } from "./errors/classify-error.js";
+import { providerErrorOf } from "./errors/describe-error.js";
 import { dashScopeBody, hasMedia, hasVendorUpload, openAiBody, PROTOCOL_PATHS } from "./encode-request.js";
 import type { Endpoint } from "./endpoint.js";
-import { Exchange } from "./exchange.js";
-import { headerId, parseJson, vendorErrorIn } from "./read-exchange.js";
+import { Exchange } from "./http/exchange.js";
+import { headerId, parseJson, vendorErrorIn } from "./http/read-exchange.js";
 import { modelTraits } from "./models.js";
 import type { NativeFamily } from "./models.js";
-import { networkError } from "./network-error.js";
+import { networkError } from "./http/network-error.js";
 import type { CallOptions, Provider, ProviderError } from "./provider.js";
 import { safeText } from "./redact.js";
-import { readReply } from "./reply.js";
-import { readRetryAfterMs } from "./retry-after.js";
+import { readReply } from "./reply/reply.js";
+import { readRetryAfterMs } from "./http/retry-after.js";
 import { structuredRequest } from "./structured-request.js";
 
 /** Something a maintainer of the tables should hear of. Bodies are free of the key and capped. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { EventParser } from "../../src/provider/sse.js";
-import type { ServerEvent } from "../../src/provider/sse.js";
-import { StreamAssembly } from "../../src/provider/stream-assembly.js";
+import { EventParser } from "../../src/provider/http/sse.js";
+import type { ServerEvent } from "../../src/provider/http/sse.js";
+import { StreamAssembly } from "../../src/provider/reply/stream-assembly.js";
 
 /** Puts a stream together from pieces and says what came out. */
 function assemble(pieces: readonly Uint8Array[]): StreamAssembly {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readUsage } from "../../src/provider/usage.js";
+import { readUsage } from "../../src/provider/reply/usage.js";
 
 const none = { cachedInputTokens: 0, reasoningTokens: 0 };
 

@@ -1,7 +1,7 @@
-import type { RowErrorKind, Usage } from "../types.js";
-import type { Endpoint } from "./endpoint.js";
-import { objectOf, stringOf } from "./json-value.js";
-import { ProviderError } from "./provider.js";
+import type { RowErrorKind, Usage } from "../../types.js";
+import type { Endpoint } from "../endpoint.js";
+import { objectOf, stringOf } from "../json-value.js";
+import { ProviderError } from "../provider.js";
 
 /** Our own deadline, told apart from what undici and the system report. */
 export class CallTimeout extends Error {

@@ -1,6 +1,6 @@
-import type { RowErrorKind } from "../types.js";
-import type { Vendor } from "./endpoint.js";
-import type { Disposition } from "./provider.js";
+import type { RowErrorKind } from "../../types.js";
+import type { Vendor } from "../endpoint.js";
+import type { Disposition } from "../provider.js";
 
 /** What a user can do about an error that stops the run; the words are in `describe-error.ts`. */
 export type Advice = "key" | "access" | "billing" | "free_tier" | "model" | "base_url";

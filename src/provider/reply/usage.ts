@@ -1,6 +1,6 @@
-import type { Usage } from "../types.js";
-import { countOf, objectOf } from "./json-value.js";
-import type { JsonObject } from "./json-value.js";
+import type { Usage } from "../../types.js";
+import { countOf, objectOf } from "../json-value.js";
+import type { JsonObject } from "../json-value.js";
 
 /**
  * Reads the token counts of either protocol: `prompt_tokens`/`completion_tokens` or

@@ -1,9 +1,9 @@
-import type { RowErrorKind } from "../types.js";
-import type { Vendor } from "./endpoint.js";
+import type { RowErrorKind } from "../../types.js";
+import type { Vendor } from "../endpoint.js";
 import { ERROR_RULES, STATUS_RULES } from "./error-table.js";
 import type { Advice, ErrorRule } from "./error-table.js";
-import { nonEmpty, objectOf, stringOf } from "./json-value.js";
-import type { Disposition } from "./provider.js";
+import { nonEmpty, objectOf, stringOf } from "../json-value.js";
+import type { Disposition } from "../provider.js";
 
 /** An error as a server words it, whichever of the two shapes it came in. */
 export interface VendorError {

@@ -1,7 +1,7 @@
-import type { Answer, ModelRequest, Usage } from "../types.js";
-import { textOf } from "./encode-request.js";
-import { ProviderError } from "./provider.js";
-import { safeText } from "./redact.js";
+import type { Answer, ModelRequest, Usage } from "../../types.js";
+import { textOf } from "../encode-request.js";
+import { ProviderError } from "../provider.js";
+import { safeText } from "../redact.js";
 import type { Reply } from "./reply.js";
 
 const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, reasoningTokens: 0 };

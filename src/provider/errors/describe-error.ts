@@ -1,10 +1,10 @@
-import type { Usage } from "../types.js";
+import type { Usage } from "../../types.js";
 import { classifyError } from "./classify-error.js";
 import type { Classification, VendorError } from "./classify-error.js";
-import type { Endpoint } from "./endpoint.js";
+import type { Endpoint } from "../endpoint.js";
 import type { Advice } from "./error-table.js";
-import { ProviderError } from "./provider.js";
-import { maskKey, safeText } from "./redact.js";
+import { ProviderError } from "../provider.js";
+import { maskKey, safeText } from "../redact.js";
 
 export interface ErrorContext {
   readonly endpoint: Endpoint;

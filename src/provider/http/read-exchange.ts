@@ -1,7 +1,7 @@
-import { readVendorError } from "./classify-error.js";
-import type { VendorError } from "./classify-error.js";
+import { readVendorError } from "../errors/classify-error.js";
+import type { VendorError } from "../errors/classify-error.js";
 import type { Exchange } from "./exchange.js";
-import { nonEmpty } from "./json-value.js";
+import { nonEmpty } from "../json-value.js";
 
 /** The error that the server answered with: by status, inside a 200, or in mid-stream. */
 export function vendorErrorIn(exchange: Exchange): VendorError | null {

@@ -1,8 +1,8 @@
 import type { Dispatcher } from "undici";
-import { listenForAbort, stopListening, type Abortable } from "./abort-listeners.js";
+import { listenForAbort, stopListening, type Abortable } from "../abort-listeners.js";
 import { CallTimeout } from "./network-error.js";
 import { EventParser } from "./sse.js";
-import { StreamAssembly } from "./stream-assembly.js";
+import { StreamAssembly } from "../reply/stream-assembly.js";
 
 export interface OutgoingCall {
   readonly path: string;

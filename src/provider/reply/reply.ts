@@ -1,6 +1,6 @@
-import type { Usage } from "../types.js";
-import { arrayOf, nonEmpty, objectOf, stringOf } from "./json-value.js";
-import type { JsonObject } from "./json-value.js";
+import type { Usage } from "../../types.js";
+import { arrayOf, nonEmpty, objectOf, stringOf } from "../json-value.js";
+import type { JsonObject } from "../json-value.js";
 import { readUsage } from "./usage.js";
 
 /** What a server answered, before we judge whether it is an answer. null: the server did not say. */

@@ -1,10 +1,10 @@
-import type { Usage } from "../types.js";
-import { readVendorError } from "./classify-error.js";
-import type { VendorError } from "./classify-error.js";
-import { nonEmpty, objectOf, stringOf } from "./json-value.js";
+import type { Usage } from "../../types.js";
+import { readVendorError } from "../errors/classify-error.js";
+import type { VendorError } from "../errors/classify-error.js";
+import { nonEmpty, objectOf, stringOf } from "../json-value.js";
 import { readReply } from "./reply.js";
 import type { Reply } from "./reply.js";
-import type { EventSink, ServerEvent } from "./sse.js";
+import type { EventSink, ServerEvent } from "../http/sse.js";
 
 interface ToolCall {
   id?: string;
