@@ -1,3 +1,7 @@
+import { printable } from "../safe-text.js";
+
+const ID_CHARACTERS = 200;
+
 /** Reading of JSON that a server sent: every look may find anything. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -16,6 +20,12 @@ export function stringOf(value: unknown): string | null {
 /** A string with something in it. */
 export function nonEmpty(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
+}
+
+/** The id that a server gave a request, fit to be shown. */
+export function requestIdIn(body: JsonObject): string | null {
+  const id = nonEmpty(body["request_id"]) ?? nonEmpty(body["id"]);
+  return id === null ? null : printable(id.slice(0, ID_CHARACTERS));
 }
 
 /** A count of tokens: a whole number that is not negative, null for anything else. */

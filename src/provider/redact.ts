@@ -1,3 +1,5 @@
+import { printable } from "../safe-text.js";
+
 /** Longest vendor text that goes into a message, a journal line or a log. */
 const MESSAGE_CHARACTERS = 500;
 /** Shorter keys are shown as stars only: their ends would give away too much. */
@@ -11,8 +13,8 @@ export function maskKey(key: string): string {
 }
 
 /**
- * Makes text from a server or the network fit to be kept: the key and any bearer token masked, on one
- * line of at most `limit` characters. Every message and every logged body goes through here.
+ * Makes text from a server or the network fit to be kept and printed: the key and any bearer token masked, no
+ * control characters, on one line of at most `limit` characters. Every message and every logged body goes through here.
  */
 export function safeText(text: string, apiKey: string | null, limit: number = MESSAGE_CHARACTERS): string {
   let safe = text;
@@ -21,5 +23,5 @@ export function safeText(text: string, apiKey: string | null, limit: number = ME
     .replaceAll(/\b(Bearer\s+)[\w.~+/=-]+/gi, "$1***")
     .replaceAll(/\s+/g, " ")
     .trim();
-  return safe.length <= limit ? safe : `${safe.slice(0, limit - 1)}…`;
+  return printable(safe.length <= limit ? safe : `${safe.slice(0, limit - 1)}…`);
 }

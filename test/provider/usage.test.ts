@@ -83,7 +83,7 @@ describe("usage", () => {
       { input_tokens: 10, total_tokens: 25 },
       { inputTokens: 10, outputTokens: 15, ...none },
     ],
-    ["only a total", { total_tokens: 25 }, { inputTokens: 25, outputTokens: 0, ...none }],
+    ["only a total", { total_tokens: 25 }, null],
     ["nonsense", { prompt_tokens: -4, completion_tokens: "many" }, null],
     ["nothing", {}, null],
     ["null", null, null],

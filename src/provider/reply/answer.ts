@@ -2,54 +2,73 @@ import type { Answer, ModelRequest, Usage } from "../../types.js";
 import { textOf } from "../encode-request.js";
 import { ProviderError } from "../provider.js";
 import { safeText } from "../redact.js";
+import { finishMeaning } from "./finish-reason.js";
 import type { Reply } from "./reply.js";
+import { splitThoughts } from "./thinking.js";
+import { readUsage } from "./usage.js";
 
-const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, cachedInputTokens: 0, reasoningTokens: 0 };
+/** What an answer is read with, beside what the server replied. */
+export interface AnswerContext {
+  readonly request: ModelRequest;
+  readonly thinking: boolean;
+  readonly requestId: string | null;
+  readonly apiKey: string | null;
+}
 
 /**
  * Makes the answer out of what the server replied, or a ProviderError that keeps the usage of a reply that
- * was billed and cannot be used. A partial-mode prefix stands before the model's continuation. A server that
- * counts nothing (some local ones) yields zeros.
+ * was billed and cannot be used. A partial-mode prefix stands before the model's continuation; thoughts that
+ * stand at the start of the text are parted from it unless the job wants them there.
  */
-export function answerOf(
-  reply: Reply | null,
-  request: ModelRequest,
-  thinking: boolean,
-  headerRequestId: string | null,
-  apiKey: string | null,
-): Answer {
-  const usage = reply === null ? null : usageOf(reply, thinking);
-  const requestId = reply?.requestId ?? headerRequestId;
-  if (reply === null) throw unusable("the answer has neither choices nor text", usage, requestId);
+export function answerOf(reply: Reply | null, context: AnswerContext): Answer {
+  const requestId = reply?.requestId ?? context.requestId;
+  if (reply === null) throw unusable("the answer has neither choices nor text", null, requestId);
+  const usage = usageOf(reply, context.thinking);
   if (reply.refusal !== null && (reply.text === null || reply.text === "")) {
-    throw filtered(`the model refused to answer: ${safeText(reply.refusal, apiKey)}`, usage, requestId);
+    throw filtered(
+      `the model refused to answer: ${safeText(reply.refusal, context.apiKey)}`,
+      usage,
+      requestId,
+    );
   }
-  const { finishReason } = reply;
-  if (finishReason === "content_filter" && (reply.text === null || reply.text === "")) {
+  const meaning = reply.finishReason === null ? null : finishMeaning(reply.finishReason);
+  if (meaning === "filtered" && (reply.text === null || reply.text === "")) {
     throw filtered("the provider's content check refused the input or the output", usage, requestId);
   }
   // A cut-off answer may be all thinking, and tool calls need no text.
-  if (reply.text === null && reply.toolCalls === null && finishReason !== "length") {
+  if (reply.text === null && reply.toolCalls === null && meaning !== "cut") {
     throw unusable("the answer has no message text", usage, requestId);
   }
-  const prefix = request.messages.at(-1);
-  const text = reply.text ?? "";
+  const said = textAndThoughts(reply, context.request);
   return {
-    text: prefix?.partial === true ? textOf(prefix.content) + text : text,
-    reasoning: reply.reasoning,
-    finishReason: finishReason ?? (reply.toolCalls === null ? "unknown" : "tool_calls"),
+    ...said,
+    finishReason: reply.finishReason ?? (reply.toolCalls === null ? "unknown" : "tool_calls"),
     ...(reply.toolCalls !== null && { toolCalls: reply.toolCalls }),
     ...(reply.logprobs !== null && { logprobs: reply.logprobs }),
-    usage: usage ?? (thinking ? { ...NO_USAGE, thinking: true } : NO_USAGE),
+    usage: usage === null || said.reasoning === null ? usage : { ...usage, thinking: true },
     requestId,
   };
 }
 
-/** The usage with its thinking mark: the rate may depend on it. null when the server counted nothing. */
-export function usageOf(reply: Pick<Reply, "usage" | "reasoning">, thinking: boolean): Usage | null {
-  if (reply.usage === null) return null;
-  const thought = thinking || reply.reasoning !== null || reply.usage.reasoningTokens > 0;
-  return thought ? { ...reply.usage, thinking: true } : reply.usage;
+function textAndThoughts(reply: Reply, request: ModelRequest): Pick<Answer, "text" | "reasoning"> {
+  const prefix = request.messages.at(-1);
+  const text = (prefix?.partial === true ? textOf(prefix.content) : "") + (reply.text ?? "");
+  if (request.parameters.thinkTags === "keep") return { text, reasoning: reply.reasoning };
+  const parted = splitThoughts(text);
+  if (reply.reasoning === null || parted.reasoning === null) {
+    return { text: parted.text, reasoning: reply.reasoning ?? parted.reasoning };
+  }
+  return { text: parted.text, reasoning: `${reply.reasoning}\n\n${parted.reasoning}` };
+}
+
+/** The usage with its thinking mark: the rate may depend on it. null when it is not known. */
+export function usageOf(reply: Reply, thinking: boolean): Usage | null {
+  const { text, reasoning, toolCalls, model } = reply;
+  const hasOutput = (text ?? "") !== "" || reasoning !== null || toolCalls !== null;
+  const usage = readUsage(reply.usage, { hasOutput, model });
+  if (usage === null) return null;
+  const thought = thinking || reasoning !== null || usage.reasoningTokens > 0;
+  return thought ? { ...usage, thinking: true } : usage;
 }
 
 /** An answer that cannot be read: worth another attempt, and paid for when it came with usage. */

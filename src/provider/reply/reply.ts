@@ -1,7 +1,7 @@
-import type { Usage } from "../../types.js";
-import { arrayOf, nonEmpty, objectOf, stringOf } from "../json-value.js";
+import { readChoiceError } from "../errors/vendor-error.js";
+import type { VendorError } from "../errors/vendor-error.js";
+import { arrayOf, nonEmpty, objectOf, requestIdIn, stringOf } from "../json-value.js";
 import type { JsonObject } from "../json-value.js";
-import { readUsage } from "./usage.js";
 
 /** What a server answered, before we judge whether it is an answer. null: the server did not say. */
 export interface Reply {
@@ -13,13 +13,17 @@ export interface Reply {
   readonly logprobs: readonly unknown[] | null;
   /** The model's own words for not answering (OpenAI). */
   readonly refusal: string | null;
-  readonly usage: Usage | null;
+  /** What broke the answer off after it had begun, beside what there is of it (OpenRouter). */
+  readonly error: VendorError | null;
+  /** As sent; `usageOf` reads it. */
+  readonly usage: JsonObject | null;
+  readonly model: string | null;
   readonly requestId: string | null;
 }
 
 /**
  * Reads one body or one streamed chunk of either protocol: `choices[].message`, `choices[].delta`,
- * `output.choices[].message`, `output.text`. Content may be a string or an array of `{text}` parts.
+ * `output.choices[].message`, `output.text`. Content may be a string or an array of parts.
  *
  * null when it has neither choices nor text nor usage. Only the first choice is read: n is always 1.
  */
@@ -28,38 +32,74 @@ export function readReply(body: unknown): Reply | null {
   if (outer === null) return null;
   const holder = objectOf(outer["output"]) ?? outer;
   const choices = arrayOf(holder["choices"]);
-  const usage = readUsage(outer["usage"]);
-  const requestId = nonEmpty(outer["request_id"]) ?? nonEmpty(outer["id"]);
   const choice = objectOf(choices?.[0]);
+  const usage = usageIn(outer, choice);
+  const about = {
+    usage,
+    model: nonEmpty(outer["model"]),
+    requestId: requestIdIn(outer),
+  };
   if (choice !== null) {
-    const message = objectOf(choice["message"]) ?? objectOf(choice["delta"]) ?? {};
-    const toolCalls = arrayOf(message["tool_calls"]);
-    return {
-      text: contentText(message["content"]),
-      // vLLM and OpenRouter say `reasoning`.
-      reasoning: nonEmpty(message["reasoning_content"]) ?? nonEmpty(message["reasoning"]),
-      finishReason: finishReasonOf(choice),
-      toolCalls: toolCalls === null || toolCalls.length === 0 ? null : toolCalls,
-      logprobs: arrayOf(objectOf(choice["logprobs"])?.["content"]),
-      refusal: nonEmpty(message["refusal"]),
-      usage,
-      requestId,
-    };
+    const said = choiceOf(choice);
+    return { ...said, ...about, error: said.error ?? readChoiceError(outer["error"]) };
   }
   const text = stringOf(holder["text"]);
   if (text === null && choices === null && usage === null) return null;
   const finishReason = text === null ? null : finishReasonOf(holder);
-  const none = { reasoning: null, toolCalls: null, logprobs: null, refusal: null };
-  return { ...none, text, finishReason, usage, requestId };
+  const none = { reasoning: null, toolCalls: null, logprobs: null, refusal: null, error: null };
+  return { ...none, text, finishReason, ...about };
 }
 
-function contentText(content: unknown): string | null {
-  if (typeof content === "string") return content;
+function choiceOf(choice: JsonObject): Omit<Reply, "usage" | "model" | "requestId"> {
+  const message = objectOf(choice["message"]) ?? objectOf(choice["delta"]) ?? {};
+  const toolCalls = arrayOf(message["tool_calls"]);
+  const { content } = message;
+  return {
+    text: stringOf(content) ?? partsText(content, isAnswer),
+    // vLLM and OpenRouter say `reasoning`; Mistral sends it among the parts.
+    reasoning:
+      nonEmpty(message["reasoning_content"]) ??
+      nonEmpty(message["reasoning"]) ??
+      nonEmpty(partsText(content, (part) => !isAnswer(part))),
+    finishReason: finishReasonOf(choice),
+    toolCalls: toolCalls === null || toolCalls.length === 0 ? null : toolCalls,
+    logprobs: arrayOf(objectOf(choice["logprobs"])?.["content"]),
+    refusal: nonEmpty(message["refusal"]),
+    error: readChoiceError(choice["error"]),
+  };
+}
+
+/** Moonshot's streams have it in the choice, Groq's under a name of their own, Gemini's own service elsewhere. */
+function usageIn(outer: JsonObject, choice: JsonObject | null): JsonObject | null {
+  return (
+    objectOf(outer["usage"]) ??
+    objectOf(choice?.["usage"]) ??
+    objectOf(objectOf(outer["x_groq"])?.["usage"]) ??
+    objectOf(outer["usageMetadata"])
+  );
+}
+
+/** The text of an array of parts; null when there is no array. */
+function partsText(content: unknown, wanted: (part: JsonObject) => boolean): string | null {
   const parts = arrayOf(content);
   if (parts === null) return null;
   let text = "";
-  for (const part of parts) text += stringOf(part) ?? stringOf(objectOf(part)?.["text"]) ?? "";
+  for (const part of parts) {
+    const typed = objectOf(part);
+    if (typed === null) text += wanted({}) ? (stringOf(part) ?? "") : "";
+    else if (wanted(typed)) text += textOfPart(typed);
+  }
   return text;
+}
+
+/** `{text}`, `{type: "thinking", thinking: "…"}` (Anthropic) or `{type: "thinking", thinking: [{text}]}` (Mistral). */
+function textOfPart(part: JsonObject): string {
+  const inner = part["thinking"] ?? part["reasoning"] ?? part["text"];
+  return stringOf(inner) ?? partsText(inner, () => true) ?? "";
+}
+
+function isAnswer(part: JsonObject): boolean {
+  return !/thinking|reasoning/.test(stringOf(part["type"]) ?? "") && part["thinking"] === undefined;
 }
 
 /** DashScope streams the string "null" (or null) until the end. */
