@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { maskKey } from "../src/provider/index.js";
 import { safeText } from "../src/provider/redact.js";

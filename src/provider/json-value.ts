@@ -1,7 +1,3 @@
-import { printable } from "../safe-text.js";
-
-const ID_CHARACTERS = 200;
-
 /** Reading of JSON that a server sent: every look may find anything. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
@@ -22,10 +18,9 @@ export function nonEmpty(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
 
-/** The id that a server gave a request, fit to be shown. */
+/** The id that a server gave a request, as sent. */
 export function requestIdIn(body: JsonObject): string | null {
-  const id = nonEmpty(body["request_id"]) ?? nonEmpty(body["id"]);
-  return id === null ? null : printable(id.slice(0, ID_CHARACTERS));
+  return nonEmpty(body["request_id"]) ?? nonEmpty(body["id"]);
 }
 
 /** A count of tokens: a whole number that is not negative, null for anything else. */

@@ -9,7 +9,7 @@ import { networkError } from "./http/network-error.js";
 import { headerId, parseJson, webPageTitle } from "./http/read-exchange.js";
 import { ProviderError } from "./provider.js";
 import type { ProviderLog } from "./provider-log.js";
-import { safeText } from "./redact.js";
+import { safeId, safeText } from "./redact.js";
 import { answerOf, unusable, usageOf } from "./reply/answer.js";
 import { finishMeaning } from "./reply/finish-reason.js";
 import { readReply } from "./reply/reply.js";
@@ -52,7 +52,8 @@ export function readAnswer(ended: EndedExchange, context: ReadingContext): Answe
     const what = stream.damaged
       ? "a chunk of the stream is not JSON"
       : "the stream ended before the answer did";
-    throw unusable(what, billed, reply?.requestId ?? headerId(exchange), "truncated_stream");
+    const id = safeId(reply?.requestId ?? headerId(exchange), context.apiKey);
+    throw unusable(what, billed, id, "truncated_stream");
   }
   const breakage = reply === null ? null : breakageIn(reply);
   if (breakage !== null) throw refused(ended, context, breakage, reply);
@@ -91,7 +92,7 @@ function notJson(exchange: Exchange, { apiKey, endpoint }: ReadingContext): Prov
     kind: "bad_response",
     code: "malformed_json",
     httpStatus: 200,
-    requestId: headerId(exchange),
+    requestId: safeId(headerId(exchange), apiKey),
     // A page is not what a model says.
     mayHaveBeenBilled: title === null,
   });
@@ -114,7 +115,7 @@ function refused(
   error: VendorError,
   reply: Reply | null,
 ): ProviderError {
-  const named = { ...error, requestId: error.requestId ?? headerId(exchange) };
+  const named = { ...error, requestId: safeId(error.requestId ?? headerId(exchange), apiKey) };
   const hasReason = reply !== null && reply.finishReason !== null;
   const isBroken = refusal === null && reply !== null && (reply.error !== null || hasReason);
   const { error: failure, classification } = providerErrorOf(

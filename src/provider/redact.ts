@@ -7,6 +7,8 @@ const MASKABLE_CHARACTERS = 16;
 /** Below this a "key" is a placeholder such as `x`, and removing it would only garble messages. */
 const SECRET_CHARACTERS = 4;
 
+const ID_CHARACTERS = 200;
+
 /** A key as it may be shown: its first 3 and last 4 characters at most, short ones not at all. */
 export function maskKey(key: string): string {
   return key.length < MASKABLE_CHARACTERS ? "***" : `${key.slice(0, 3)}…${key.slice(-4)}`;
@@ -24,4 +26,9 @@ export function safeText(text: string, apiKey: string | null, limit: number = ME
     .replaceAll(/\s+/g, " ")
     .trim();
   return printable(safe.length <= limit ? safe : `${safe.slice(0, limit - 1)}…`);
+}
+
+/** A request's id, as `safeText`. */
+export function safeId(id: string | null, apiKey: string | null): string | null {
+  return id === null ? null : safeText(id, apiKey, ID_CHARACTERS);
 }

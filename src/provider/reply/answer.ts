@@ -1,7 +1,7 @@
 import type { Answer, ModelRequest, Usage } from "../../types.js";
 import { textOf } from "../encode-request.js";
 import { ProviderError } from "../provider.js";
-import { safeText } from "../redact.js";
+import { safeId, safeText } from "../redact.js";
 import { finishMeaning } from "./finish-reason.js";
 import type { Reply } from "./reply.js";
 import { splitThoughts } from "./thinking.js";
@@ -21,7 +21,7 @@ export interface AnswerContext {
  * stand at the start of the text are parted from it unless the job wants them there.
  */
 export function answerOf(reply: Reply | null, context: AnswerContext): Answer {
-  const requestId = reply?.requestId ?? context.requestId;
+  const requestId = safeId(reply?.requestId ?? context.requestId, context.apiKey);
   if (reply === null) throw unusable("the answer has neither choices nor text", null, requestId);
   const usage = usageOf(reply, context.thinking);
   if (reply.refusal !== null && (reply.text === null || reply.text === "")) {
