@@ -8,6 +8,7 @@ const MASKABLE_CHARACTERS = 16;
 const SECRET_CHARACTERS = 4;
 
 const ID_CHARACTERS = 200;
+const PLAIN_ID = /^[\w.:-]{1,200}$/;
 
 /** A key as it may be shown: its first 3 and last 4 characters at most, short ones not at all. */
 export function maskKey(key: string): string {
@@ -30,5 +31,6 @@ export function safeText(text: string, apiKey: string | null, limit: number = ME
 
 /** A request's id, as `safeText`. */
 export function safeId(id: string | null, apiKey: string | null): string | null {
-  return id === null ? null : safeText(id, apiKey, ID_CHARACTERS);
+  if (id === null || (PLAIN_ID.test(id) && (apiKey === null || !id.includes(apiKey)))) return id;
+  return safeText(id, apiKey, ID_CHARACTERS);
 }

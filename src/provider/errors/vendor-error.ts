@@ -34,7 +34,7 @@ export function readVendorError(body: unknown, status: number): VendorError | nu
 
 /** The error inside a choice, of an answer that had begun; null when there is none. */
 export function readChoiceError(value: unknown): VendorError | null {
-  return errorOf(value, 200, {});
+  return value === undefined || value === null ? null : errorOf(value, 200, {});
 }
 
 function errorOf(value: unknown, status: number, outer: JsonObject): VendorError | null {

@@ -39,15 +39,17 @@ export function answerOf(reply: Reply | null, context: AnswerContext): Answer {
   if (reply.text === null && reply.toolCalls === null && meaning !== "cut") {
     throw unusable("the answer has no message text", usage, requestId);
   }
-  const said = textAndThoughts(reply, context.request);
-  return {
-    ...said,
+  const { text, reasoning } = textAndThoughts(reply, context.request);
+  const answer: Answer = {
+    text,
+    reasoning,
     finishReason: reply.finishReason ?? (reply.toolCalls === null ? "unknown" : "tool_calls"),
-    ...(reply.toolCalls !== null && { toolCalls: reply.toolCalls }),
-    ...(reply.logprobs !== null && { logprobs: reply.logprobs }),
-    usage: usage === null || said.reasoning === null ? usage : { ...usage, thinking: true },
+    usage: usage === null || reasoning === null ? usage : { ...usage, thinking: true },
     requestId,
   };
+  const { toolCalls, logprobs } = reply;
+  if (toolCalls === null && logprobs === null) return answer;
+  return { ...answer, ...(toolCalls !== null && { toolCalls }), ...(logprobs !== null && { logprobs }) };
 }
 
 function textAndThoughts(reply: Reply, request: ModelRequest): Pick<Answer, "text" | "reasoning"> {

@@ -21,6 +21,8 @@ export interface Reply {
   readonly requestId: string | null;
 }
 
+const NO_MESSAGE: JsonObject = {};
+
 /**
  * Reads one body or one streamed chunk of either protocol: `choices[].message`, `choices[].delta`,
  * `output.choices[].message`, `output.text`. Content may be a string or an array of parts.
@@ -34,38 +36,27 @@ export function readReply(body: unknown): Reply | null {
   const choices = arrayOf(holder["choices"]);
   const choice = objectOf(choices?.[0]);
   const usage = usageIn(outer, choice);
-  const about = {
-    usage,
-    model: nonEmpty(outer["model"]),
-    requestId: requestIdIn(outer),
-  };
-  if (choice !== null) {
-    const said = choiceOf(choice);
-    return { ...said, ...about, error: said.error ?? readChoiceError(outer["error"]) };
-  }
-  const text = stringOf(holder["text"]);
-  if (text === null && choices === null && usage === null) return null;
-  const finishReason = text === null ? null : finishReasonOf(holder);
-  const none = { reasoning: null, toolCalls: null, logprobs: null, refusal: null, error: null };
-  return { ...none, text, finishReason, ...about };
-}
-
-function choiceOf(choice: JsonObject): Omit<Reply, "usage" | "model" | "requestId"> {
-  const message = objectOf(choice["message"]) ?? objectOf(choice["delta"]) ?? {};
-  const toolCalls = arrayOf(message["tool_calls"]);
+  const text = choice === null ? stringOf(holder["text"]) : null;
+  if (choice === null && text === null && choices === null && usage === null) return null;
+  const message = objectOf(choice?.["message"]) ?? objectOf(choice?.["delta"]) ?? NO_MESSAGE;
   const { content } = message;
+  const toolCalls = arrayOf(message["tool_calls"]);
+  // Written out: this is made for every row, and for every chunk of a stream.
   return {
-    text: stringOf(content) ?? partsText(content, isAnswer),
+    text: text ?? stringOf(content) ?? partsText(content, isAnswer),
     // vLLM and OpenRouter say `reasoning`; Mistral sends it among the parts.
     reasoning:
       nonEmpty(message["reasoning_content"]) ??
       nonEmpty(message["reasoning"]) ??
-      nonEmpty(partsText(content, (part) => !isAnswer(part))),
-    finishReason: finishReasonOf(choice),
+      nonEmpty(partsText(content, isThought)),
+    finishReason: choice === null && text === null ? null : finishReasonOf(choice ?? holder),
     toolCalls: toolCalls === null || toolCalls.length === 0 ? null : toolCalls,
-    logprobs: arrayOf(objectOf(choice["logprobs"])?.["content"]),
+    logprobs: arrayOf(objectOf(choice?.["logprobs"])?.["content"]),
     refusal: nonEmpty(message["refusal"]),
-    error: readChoiceError(choice["error"]),
+    error: choice === null ? null : (readChoiceError(choice["error"]) ?? readChoiceError(outer["error"])),
+    usage,
+    model: nonEmpty(outer["model"]),
+    requestId: requestIdIn(outer),
   };
 }
 
@@ -99,7 +90,11 @@ function textOfPart(part: JsonObject): string {
 }
 
 function isAnswer(part: JsonObject): boolean {
-  return !/thinking|reasoning/.test(stringOf(part["type"]) ?? "") && part["thinking"] === undefined;
+  return !isThought(part);
+}
+
+function isThought(part: JsonObject): boolean {
+  return /thinking|reasoning/.test(stringOf(part["type"]) ?? "") || part["thinking"] !== undefined;
 }
 
 /** DashScope streams the string "null" (or null) until the end. */

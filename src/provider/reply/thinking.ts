@@ -7,6 +7,7 @@ const MARKS: readonly { readonly open: RegExp; readonly close: RegExp; readonly 
   { open: /^\s*\[THINK\]/, close: /\[\/THINK\]/, source: "Magistral" },
   { open: /^\s*◁think▷/, close: /◁\/think▷/, source: "Kimi" },
 ];
+const MAY_BE_OPEN = /^\s*[<[◁]/;
 const THINK_ENDS = /<\/think>/i;
 
 export interface Thoughts {
@@ -38,6 +39,7 @@ interface Block {
 }
 
 function leadingBlock(answer: string): Block | null {
+  if (!MAY_BE_OPEN.test(answer)) return null;
   for (const { open, close } of MARKS) {
     const begin = open.exec(answer);
     if (begin === null) continue;
@@ -51,7 +53,7 @@ function leadingBlock(answer: string): Block | null {
 
 /** A closing mark alone; one in code or in quotes is spoken of, not used. */
 function headlessBlock(answer: string): Block | null {
-  const end = THINK_ENDS.exec(answer);
+  const end = answer.includes("</") ? THINK_ENDS.exec(answer) : null;
   if (end === null) return null;
   const inside = answer.slice(0, end.index);
   const isQuoted = /[`"'“‘「]$/.test(inside) || inside.split("```").length % 2 === 0;

@@ -1,5 +1,5 @@
 import type { Usage } from "../../types.js";
-import { arrayOf, countOf, objectOf } from "../json-value.js";
+import { arrayOf, countOf, objectOf, stringOf } from "../json-value.js";
 import type { JsonObject } from "../json-value.js";
 import { COUNT_PLACES } from "./usage-places.js";
 import type { CountName, CountPlace } from "./usage-places.js";
@@ -14,17 +14,21 @@ export interface UsageSigns {
 
 interface Found {
   readonly tokens: number;
+  readonly order: number;
   readonly place: CountPlace;
 }
 
-type Counts = Record<CountName, Found | null>;
+type Counts = Partial<Record<CountName, Found>>;
 
-/** Taken apart once: this is read for every row. */
-const PLACES = (Object.keys(COUNT_PLACES) as CountName[]).map((name) => ({
-  name,
-  places: COUNT_PLACES[name].map((place) => ({ place, path: place.at.split(".") })),
-}));
-const SIDES = [...COUNT_PLACES.input, ...COUNT_PLACES.output, ...COUNT_PLACES.total].map(({ at }) => at);
+const SIDES: ReadonlySet<CountName> = new Set<CountName>(["input", "output", "total"]);
+
+/** The places as a tree of names, so that reading costs what a server sent and not what it could have sent. */
+interface NameTree {
+  readonly children: Map<string, NameTree>;
+  place?: { readonly name: CountName; readonly rank: number; readonly place: CountPlace };
+}
+
+const TREE = treeOfPlaces();
 
 /** Its OpenAI-compatible service counts thoughts in the total alone (mozilla-ai/any-llm#1290, Portkey gateway #1458). */
 const TOTAL_ALONE_COUNTS_THOUGHTS = /gemini/i;
@@ -37,10 +41,9 @@ const TOTAL_ALONE_COUNTS_THOUGHTS = /gemini/i;
  */
 export function readUsage(value: unknown, signs: UsageSigns = {}): Usage | null {
   const usage = objectOf(value);
-  if (usage === null || isMalformed(usage)) return null;
-  const counts = countsIn(usage);
-  const sides = sidesOf(counts, signs.model ?? "");
-  if (sides === null) return null;
+  const counts = usage === null ? null : countsIn(usage);
+  const sides = counts === null ? null : sidesOf(counts, signs.model ?? "");
+  if (counts === null || sides === null) return null;
   const [inputTokens, outputTokens] = sides;
   if (inputTokens === 0 && (outputTokens > 0 || signs.hasOutput === true)) return null;
   if (outputTokens === 0 && signs.hasOutput === true) return null;
@@ -66,65 +69,86 @@ export function readUsage(value: unknown, signs: UsageSigns = {}): Usage | null 
 
 /** All input and all output, or null where the counts contradict each other. */
 function sidesOf(counts: Counts, model: string): readonly [number, number] | null {
-  const { input, output, total, reasoning } = counts;
-  const onTopOf = (side: Found, names: readonly CountName[]): number =>
-    names.reduce(
-      (sum, name) => sum + (counts[name]?.place.besides === side.place.at ? counts[name].tokens : 0),
-      0,
-    );
-  if (input === null || output === null) {
+  const { input, output, total } = counts;
+  if (input === undefined || output === undefined) {
     const known = input ?? output;
-    if (known === null || total === null || known.tokens > total.tokens) return null;
+    if (known === undefined || total === undefined || known.tokens > total.tokens) return null;
     const other = total.tokens - known.tokens;
-    return input === null ? [other, known.tokens] : [known.tokens, other];
+    return input === undefined ? [other, known.tokens] : [known.tokens, other];
   }
-  const moreInput = onTopOf(input, ["cached", "cacheWrite", "toolInput"]);
-  const moreOutput = onTopOf(output, ["reasoning"]);
-  if (total === null) return [input.tokens + moreInput, output.tokens + moreOutput];
-  const gap = total.tokens - input.tokens - output.tokens;
-  const thought = reasoning?.tokens ?? 0;
-  const media = (counts.image?.tokens ?? 0) + (counts.video?.tokens ?? 0) + (counts.audioInput?.tokens ?? 0);
-  const explained = [
-    [0, 0],
-    [moreInput, moreOutput],
-    [moreInput, 0],
-    // xAI counts reasoning in the total and not in completion_tokens (docs.x.ai, consumption and rate limits).
-    [0, thought],
-    [media, 0],
-  ].find(([more = 0, moreOut = 0]) => more + moreOut === gap);
-  if (explained !== undefined)
-    return [input.tokens + (explained[0] ?? 0), output.tokens + (explained[1] ?? 0)];
-  if (gap > 0 && thought === 0 && TOTAL_ALONE_COUNTS_THOUGHTS.test(model)) {
-    return [input.tokens, output.tokens + gap];
-  }
+  const gap = total === undefined ? null : total.tokens - input.tokens - output.tokens;
+  if (gap === 0) return [input.tokens, output.tokens];
+  const more = moreThanSaid(counts, gap, model);
+  return more === null ? null : [input.tokens + more[0], output.tokens + more[1]];
+}
+
+/** What a known shape leaves out of input and output, and so explains the gap to the total; null: nothing does. */
+function moreThanSaid(counts: Counts, gap: number | null, model: string): readonly [number, number] | null {
+  const of = (...names: CountName[]): number =>
+    names.reduce((sum, name) => sum + (counts[name]?.tokens ?? 0), 0);
+  const onTopOf = (side: "input" | "output", ...names: CountName[]): number =>
+    of(...names.filter((name) => counts[name]?.place.besides === counts[side]?.place.at));
+  const moreInput = onTopOf("input", "cached", "cacheWrite", "toolInput");
+  const besides = [moreInput, onTopOf("output", "reasoning")] as const;
+  if (gap === null) return besides;
+  const media = of("image", "video", "audioInput");
   // DashScope's native total leaves media out.
-  return gap === -media ? [input.tokens, output.tokens] : null;
+  if (gap === -media) return [0, 0];
+  const thought = of("reasoning");
+  if (gap > 0 && thought === 0 && TOTAL_ALONE_COUNTS_THOUGHTS.test(model)) return [0, gap];
+  // xAI counts reasoning in the total and not in completion_tokens (docs.x.ai, consumption and rate limits).
+  const known: readonly (readonly [number, number])[] = [besides, [moreInput, 0], [0, thought], [media, 0]];
+  return known.find(([onInput, onOutput]) => onInput + onOutput === gap) ?? null;
 }
 
-/** A side or a total that is there and is no count: such a server is not believed the rest either. */
-function isMalformed(usage: JsonObject): boolean {
-  return SIDES.some((at) => usage[at] !== undefined && usage[at] !== null && countOf(usage[at]) === null);
+/** null: a side or a total is there and is no count. Such a server is not believed the rest either. */
+function countsIn(usage: JsonObject): Counts | null {
+  const counts: Counts = {};
+  return collect(usage, TREE, counts) ? counts : null;
 }
 
-function countsIn(usage: JsonObject): Counts {
-  const counts = {} as Counts;
-  for (const { name, places } of PLACES) {
-    let found: Found | null = null;
-    for (const { place, path } of places) {
-      const tokens = countOf(valueAt(usage, path));
-      if (tokens !== null && (found === null || found.tokens === 0)) found = { tokens, place };
+function collect(object: JsonObject, { children }: NameTree, counts: Counts): boolean {
+  for (const key in object) {
+    const tree = children.get(key);
+    const value = object[key];
+    if (tree === undefined || value === null || value === undefined) continue;
+    if (tree.place === undefined) {
+      for (const each of arrayOf(value)?.map(byModality) ?? [objectOf(value)]) {
+        if (each !== null) collect(each, tree, counts);
+      }
+      continue;
     }
-    counts[name] = found;
+    const tokens = countOf(value);
+    const { name, rank, place } = tree.place;
+    if (tokens === null && SIDES.has(name)) return false;
+    if (tokens === null) continue;
+    // The first place that holds more than zero, else the first.
+    const order = tokens > 0 ? rank : rank + COUNT_PLACES[name].length;
+    const known = counts[name];
+    if (known === undefined || order < known.order) counts[name] = { tokens, order, place };
   }
-  return counts;
+  return true;
 }
 
 /** Gemini lists details as `{modality, tokenCount}`. */
-function valueAt(usage: JsonObject, path: readonly string[]): unknown {
-  let value: unknown = usage;
-  for (const name of path) {
-    const listed = arrayOf(value)?.find((each) => objectOf(each)?.["modality"] === name);
-    value = listed === undefined ? objectOf(value)?.[name] : objectOf(listed)?.["tokenCount"];
+function byModality(listed: unknown): JsonObject | null {
+  const each = objectOf(listed);
+  const modality = stringOf(each?.["modality"]);
+  return modality === null ? null : { [modality]: each?.["tokenCount"] };
+}
+
+function treeOfPlaces(): NameTree {
+  const root: NameTree = { children: new Map() };
+  for (const name of Object.keys(COUNT_PLACES) as CountName[]) {
+    for (const [rank, place] of COUNT_PLACES[name].entries()) {
+      let tree = root;
+      for (const part of place.at.split(".")) {
+        let next = tree.children.get(part);
+        if (next === undefined) tree.children.set(part, (next = { children: new Map() }));
+        tree = next;
+      }
+      tree.place = { name, rank, place };
+    }
   }
-  return value;
+  return root;
 }
