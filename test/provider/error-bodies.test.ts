@@ -187,6 +187,7 @@ describe("a model that is not known", () => {
     "The image at https://a.example/model.png could not be read",
     "The model could not read the picture. The file does not exist",
     "temperature is not supported with this model",
+    "invalid model input: the picture is too small",
   ])("is not what a request is refused for: %s", async (message) => {
     expect(await failureOn(400, { error: { message } })).toMatchObject({ disposition: "row" });
   });
