@@ -69,6 +69,8 @@ export interface Parameters {
   readonly vlHighResolutionImages?: boolean;
   /** qwen-mt: {source_lang, target_lang, terms, tm_list, domains}, in the vendor's own keys. */
   readonly translationOptions?: Readonly<Record<string, unknown>>;
+  /** `keep`: thoughts in tags at the start of an answer stay in its text. Not sent. */
+  readonly thinkTags?: "keep" | "separate";
   /** Sent as they are, for parameters this version does not know. */
   readonly extra?: Readonly<Record<string, unknown>>;
 }
@@ -120,12 +122,13 @@ export interface Answer {
   readonly text: string;
   /** The model's thinking, kept apart from the answer. */
   readonly reasoning: string | null;
-  /** stop, length, tool_calls, content_filter or what else the provider says. */
+  /** stop, length, tool_calls, content_filter or what else the provider says; `finishMeaning` tells what it means. */
   readonly finishReason: string;
   readonly toolCalls?: readonly unknown[];
   /** Of each token of the text, as the provider words them; only when asked for. */
   readonly logprobs?: readonly unknown[];
-  readonly usage: Usage;
+  /** null: unknown. The call was billed, and the server did not say for what, or not credibly. */
+  readonly usage: Usage | null;
   readonly requestId: string | null;
 }
 

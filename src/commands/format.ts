@@ -1,3 +1,5 @@
+import { printable } from "../safe-text.js";
+
 /** 1234 → "1,234": the same on every machine, whatever its locale. */
 export function count(value: number): string {
   return Math.round(value)
@@ -29,7 +31,7 @@ const WIDE =
 
 /** Puts text on one line of at most `width` terminal columns. */
 export function oneLine(text: string, width: number): string {
-  const flat = text.replace(/[\s\p{Cc}]+/gu, " ").trim();
+  const flat = printable(text.replace(/[\s\p{Cc}]+/gu, " ").trim());
   let used = 0;
   let line = "";
   for (const character of flat) {

@@ -84,6 +84,10 @@ export const parametersSchema = z.strictObject({
   translationOptions: anyMapping
     .optional()
     .describe("qwen-mt options in the vendor's own keys. `translation` is the easier way."),
+  thinkTags: z
+    .enum(["keep", "separate"])
+    .optional()
+    .describe("Thoughts in <think> tags at the start of an answer: keep them in it. Default: separate."),
   extra: anyMapping
     .optional()
     .describe("Sent as they are, beside the other parameters, in the vendor's own keys."),

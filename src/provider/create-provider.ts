@@ -1,39 +1,25 @@
-import { Pool } from "undici";
 import type { Answer, ModelRequest } from "../types.js";
-import { answerOf, unusable, usageOf } from "./answer.js";
+import { displayUrl } from "./base-url.js";
 import { planCall } from "./call-plan.js";
 import type { CallPlan } from "./call-plan.js";
-import { isStreamOnly, isWrongFamily, readVendorError } from "./classify-error.js";
-import type { VendorError } from "./classify-error.js";
-import { providerErrorOf } from "./describe-error.js";
 import { dashScopeBody, hasMedia, hasVendorUpload, openAiBody, PROTOCOL_PATHS } from "./encode-request.js";
-import type { Endpoint } from "./endpoint.js";
-import { Exchange } from "./exchange.js";
-import { headerId, parseJson, vendorErrorIn } from "./read-exchange.js";
+import type { Endpoint, Environment } from "./endpoint.js";
+import { isStreamOnly, isWrongFamily } from "./errors/classify-error.js";
+import { HaltJudge } from "./errors/halt-judge.js";
+import type { VendorError } from "./errors/vendor-error.js";
+import { Connections } from "./http/connections.js";
+import type { Exchange } from "./http/exchange.js";
+import { proxyFor } from "./http/proxy.js";
+import { vendorErrorIn } from "./http/read-exchange.js";
 import { modelTraits } from "./models.js";
 import type { NativeFamily } from "./models.js";
-import { networkError } from "./network-error.js";
-import type { CallOptions, Provider, ProviderError } from "./provider.js";
-import { safeText } from "./redact.js";
-import { readReply } from "./reply.js";
-import { readRetryAfterMs } from "./retry-after.js";
+import { ProviderError } from "./provider.js";
+import type { CallOptions, Provider } from "./provider.js";
+import { ProviderLog } from "./provider-log.js";
+import type { ProviderLogEvent } from "./provider-log.js";
+import { readAnswer } from "./read-answer.js";
+import type { ReadingContext } from "./read-answer.js";
 import { structuredRequest } from "./structured-request.js";
-
-/** Something a maintainer of the tables should hear of. Bodies are free of the key and capped. */
-export type ProviderLogEvent =
-  | {
-      readonly event: "unknown_error";
-      readonly provider: string;
-      readonly httpStatus: number;
-      readonly code: string;
-      readonly body: string;
-    }
-  | {
-      readonly event: "model_learned";
-      readonly provider: string;
-      readonly model: string;
-      readonly learned: NativeFamily | "stream";
-    };
 
 export interface CreateProviderOptions {
   readonly apiKey: string | null;
@@ -42,12 +28,11 @@ export interface CreateProviderOptions {
   /** Longest body accepted, headers apart. @default 64 MiB: a long thinking answer, streamed token by token. */
   readonly maxResponseBytes?: number;
   readonly log?: (event: ProviderLogEvent) => void;
+  /** Where HTTPS_PROXY and its like are read from. @default process.env */
+  readonly environment?: Environment;
 }
 
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
-const CONNECT_TIMEOUT_MS = 30_000;
-const LOGGED_AT_MOST = 100;
-const LOGGED_CHARACTERS = 2000;
 
 /**
  * Opens a pool of connections to one endpoint. Nothing is connected before the first call; `close` destroys
@@ -62,9 +47,9 @@ type Remedy = NativeFamily | "stream" | null;
 
 class HttpProvider implements Provider {
   readonly #endpoint: Endpoint;
-  readonly #apiKey: string | null;
-  readonly #log: ((event: ProviderLogEvent) => void) | undefined;
-  readonly #pool: Pool;
+  readonly #context: ReadingContext;
+  readonly #connections: Connections;
+  readonly #judge = new HaltJudge();
   readonly #basePath: string;
   readonly #query: string;
   readonly #headers: string[];
@@ -72,55 +57,65 @@ class HttpProvider implements Provider {
   /** What refusals taught us about models, for the life of this provider. */
   readonly #familyOf = new Map<string, NativeFamily>();
   readonly #needsStream = new Set<string>();
-  readonly #logged = new Set<string>();
 
   constructor(endpoint: Endpoint, options: CreateProviderOptions) {
+    const { apiKey, connections, maxResponseBytes = MAX_RESPONSE_BYTES } = options;
     const url = new URL(endpoint.baseUrl);
+    const proxy = proxyFor(url, options.environment ?? process.env);
     this.#endpoint = endpoint;
-    this.#apiKey = options.apiKey;
-    this.#log = options.log;
+    this.#context = {
+      endpoint,
+      where: endpoint.displayUrl + (proxy === null ? "" : `, by way of the proxy ${displayUrl(proxy.url)},`),
+      apiKey,
+      log: new ProviderLog(endpoint.provider, apiKey, options.log),
+    };
+    this.#connections = new Connections(url, { connections, maxResponseBytes, proxy });
     this.#basePath = url.pathname.replace(/\/$/, "");
     this.#query = url.search;
-    this.#headers = [
-      "content-type",
-      "application/json",
-      "accept",
-      "application/json",
-      "user-agent",
-      "promptmill",
-    ];
-    if (options.apiKey !== null) this.#headers.push("authorization", `Bearer ${options.apiKey}`);
+    this.#headers = ["content-type", "application/json", "accept", "application/json"];
+    this.#headers.push("accept-encoding", "identity", "user-agent", "promptmill");
+    if (apiKey !== null) this.#headers.push("authorization", `Bearer ${apiKey}`);
     this.#streamHeaders = this.#headers.with(3, "text/event-stream");
     if (endpoint.protocol === "dashscope") this.#streamHeaders.push("x-dashscope-sse", "enable");
-    this.#pool = new Pool(url.origin, {
-      connections: Math.max(1, options.connections),
-      pipelining: 1,
-      maxResponseSize: options.maxResponseBytes ?? MAX_RESPONSE_BYTES,
-      connect: { timeout: CONNECT_TIMEOUT_MS },
-    });
   }
 
   async call(asked: ModelRequest, options: CallOptions): Promise<Answer> {
     const request = structuredRequest(asked, this.#endpoint.vendor);
+    const { model } = request;
+    this.#judge.began(model);
+    let answer: Answer;
+    try {
+      answer = await this.#attempt(request, options);
+    } catch (error) {
+      this.#learnFrom(error, model);
+      throw await this.#judge.failed(model, error, options.signal);
+    }
+    this.#judge.answered(model);
+    return answer;
+  }
+
+  async close(): Promise<void> {
+    await this.#connections.close();
+  }
+
+  /** One call, or two where the first was refused for its form. */
+  async #attempt(request: ModelRequest, options: CallOptions): Promise<Answer> {
     const family = this.#familyOf.get(request.model) ?? familyFor(request);
     const plan = planCall(request, this.#endpoint, this.#needsStream.has(request.model));
     const exchange = await this.#send(request, plan, family, options);
     const refusal = vendorErrorIn(exchange);
+    const first = { exchange, refusal, request, plan };
     const remedy = refusal === null ? null : this.#remedyFor(refusal, request, plan, family);
-    if (remedy === null) return this.#answer(exchange, refusal, request, plan);
+    if (remedy === null) return readAnswer(first, this.#context);
     const better = remedy === "stream" ? { ...plan, stream: true } : plan;
     const second = await this.#send(request, better, remedy === "stream" ? family : remedy, options);
     const secondRefusal = vendorErrorIn(second);
     // Refused on both: what the first said is about the service that our table knows for this model.
     if (secondRefusal !== null && remedy !== "stream" && isWrongFamily(secondRefusal)) {
-      return this.#answer(exchange, refusal, request, plan);
+      return readAnswer(first, this.#context);
     }
     if (secondRefusal === null && second.statusCode === 200) this.#learn(request.model, remedy);
-    return this.#answer(second, secondRefusal, request, better);
-  }
-
-  async close(): Promise<void> {
-    await this.#pool.destroy();
+    return readAnswer({ exchange: second, refusal: secondRefusal, request, plan: better }, this.#context);
   }
 
   async #send(
@@ -133,7 +128,7 @@ class HttpProvider implements Provider {
     signal.throwIfAborted();
     const native = this.#endpoint.protocol === "dashscope";
     const headers = plan.stream ? this.#streamHeaders : this.#headers;
-    const exchange = await Exchange.run(this.#pool, {
+    const exchange = await this.#connections.send({
       path: this.#basePath + PROTOCOL_PATHS[native ? family : "openai"] + this.#query,
       headers: hasVendorUpload(request) ? [...headers, "x-dashscope-ossresourceresolve", "enable"] : headers,
       body: native ? dashScopeBody(request, plan, family) : openAiBody(request, plan),
@@ -144,62 +139,6 @@ class HttpProvider implements Provider {
     return exchange;
   }
 
-  #answer(exchange: Exchange, refusal: VendorError | null, request: ModelRequest, plan: CallPlan): Answer {
-    const { stream } = exchange;
-    const billed = stream === null ? null : usageOf(stream.reply(), plan.thinking);
-    if (refusal !== null) throw this.#refused(refusal, exchange, request, billed);
-    // A stream that was cut after its finish reason and its usage is whole all the same.
-    const whole = stream !== null && stream.finished && billed !== null;
-    if (exchange.failure !== null && !whole) throw networkError(exchange.failure, this.#endpoint, billed);
-    if (stream === null) return this.#plainAnswer(exchange, request, plan);
-    const reply = stream.reply();
-    const requestId = reply.requestId ?? headerId(exchange);
-    if (!stream.finished) {
-      const what = stream.damaged
-        ? "a chunk of the stream is not JSON"
-        : "the stream ended before the answer did";
-      throw unusable(what, billed, requestId, "truncated_stream");
-    }
-    return answerOf(reply, request, plan.thinking, requestId, this.#apiKey);
-  }
-
-  #plainAnswer(exchange: Exchange, request: ModelRequest, plan: CallPlan): Answer {
-    const body = parseJson(exchange.body);
-    if (body === undefined) {
-      const what =
-        exchange.body.trim() === ""
-          ? "is empty"
-          : `is not JSON: ${safeText(exchange.body, this.#apiKey, 120)}`;
-      throw unusable(`the body of the answer ${what}`, null, headerId(exchange), "malformed_json");
-    }
-    const reply = readReply(body);
-    if (reply === null || (reply.text === null && reply.finishReason === null)) {
-      // Some servers and gateways report errors under HTTP 200.
-      const refusal = readVendorError(body, 200);
-      const billed = reply === null ? null : usageOf(reply, plan.thinking);
-      if (refusal !== null) throw this.#refused(refusal, exchange, request, billed);
-    }
-    return answerOf(reply, request, plan.thinking, headerId(exchange), this.#apiKey);
-  }
-
-  #refused(
-    refusal: VendorError,
-    exchange: Exchange,
-    request: ModelRequest,
-    usage: Answer["usage"] | null,
-  ): ProviderError {
-    const context = { endpoint: this.#endpoint, apiKey: this.#apiKey, model: request.model };
-    const named = { ...refusal, requestId: refusal.requestId ?? headerId(exchange) };
-    const retryAfterMs = readRetryAfterMs(exchange.headers, Date.now());
-    const { error, classification } = providerErrorOf(named, context, retryAfterMs, usage);
-    // The service gave up after its 300 s: the next attempts of this model keep the line alive instead.
-    if (error.kind === "timeout" && refusal.status !== 400 && !this.#endpoint.batchChat) {
-      this.#learn(request.model, "stream");
-    }
-    if (!classification.known) this.#logOnce(error, exchange);
-    return error;
-  }
-
   #remedyFor(refusal: VendorError, request: ModelRequest, plan: CallPlan, family: NativeFamily): Remedy {
     if (this.#endpoint.protocol === "dashscope" && isWrongFamily(refusal)) {
       return family === "text-generation" ? "multimodal-generation" : "text-generation";
@@ -208,25 +147,17 @@ class HttpProvider implements Provider {
     return canStream && isStreamOnly(refusal) ? "stream" : null;
   }
 
+  /** The service gave up after its 300 s: the next attempts of this model keep the line alive instead. */
+  #learnFrom(error: unknown, model: string): void {
+    if (!(error instanceof ProviderError) || error.kind !== "timeout" || this.#endpoint.batchChat) return;
+    if (error.httpStatus !== null && error.httpStatus !== 400) this.#learn(model, "stream");
+  }
+
   #learn(model: string, remedy: NativeFamily | "stream"): void {
     if (remedy === "stream" ? this.#needsStream.has(model) : this.#familyOf.get(model) === remedy) return;
     if (remedy === "stream") this.#needsStream.add(model);
     else this.#familyOf.set(model, remedy);
-    this.#log?.({ event: "model_learned", provider: this.#endpoint.provider, model, learned: remedy });
-  }
-
-  #logOnce(error: ProviderError, exchange: Exchange): void {
-    const seen = `${error.httpStatus} ${error.code}`;
-    if (this.#log === undefined || this.#logged.has(seen) || this.#logged.size >= LOGGED_AT_MOST) return;
-    this.#logged.add(seen);
-    const body = exchange.stream === null ? exchange.body : error.message;
-    this.#log({
-      event: "unknown_error",
-      provider: this.#endpoint.provider,
-      httpStatus: error.httpStatus ?? exchange.statusCode,
-      code: error.code,
-      body: safeText(body, this.#apiKey, LOGGED_CHARACTERS),
-    });
+    this.#context.log.modelLearned(model, remedy);
   }
 }
 

@@ -9,7 +9,7 @@ type WireObject = Record<string, unknown>;
  * `enableThinking` is stated by the call plan, `responseFormat` and `extra` have shapes of their own.
  */
 const WIRE_NAMES: Readonly<
-  Record<Exclude<keyof Parameters, "enableThinking" | "responseFormat" | "extra">, string>
+  Record<Exclude<keyof Parameters, "enableThinking" | "responseFormat" | "thinkTags" | "extra">, string>
 > = {
   temperature: "temperature",
   topP: "top_p",
@@ -91,7 +91,7 @@ function withParameters(body: WireObject, parameters: Parameters, plan: CallPlan
   for (const name in parameters) {
     const key = name as keyof Parameters;
     const value = parameters[key];
-    if (value === undefined || key === "enableThinking" || key === "extra") continue;
+    if (value === undefined || key === "enableThinking" || key === "thinkTags" || key === "extra") continue;
     if (key === "responseFormat") body["response_format"] = responseFormat(parameters.responseFormat);
     else body[WIRE_NAMES[key]] = value;
   }

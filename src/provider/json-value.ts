@@ -18,6 +18,11 @@ export function nonEmpty(value: unknown): string | null {
   return typeof value === "string" && value !== "" ? value : null;
 }
 
+/** The id that a server gave a request, as sent. */
+export function requestIdIn(body: JsonObject): string | null {
+  return nonEmpty(body["request_id"]) ?? nonEmpty(body["id"]);
+}
+
 /** A count of tokens: a whole number that is not negative, null for anything else. */
 export function countOf(value: unknown): number | null {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : null;

@@ -21,10 +21,25 @@ export interface ProviderErrorOptions {
   requestId?: string | null;
   /** Set when the failed attempt was billed all the same. */
   usage?: Usage | null;
+  /** Where it is known better than the kind of failure tells. */
+  mayHaveBeenBilled?: boolean | undefined;
+  /** For run errors: it is the account that is refused, whatever is asked. @default false */
+  isOfAccount?: boolean;
   /** For run errors: what the user should do next. */
   hint?: string | undefined;
   cause?: unknown;
 }
+
+/** Failures of a connection that was never there: no request went out. */
+const NOT_SENT: ReadonlySet<string> = new Set([
+  "connection_refused",
+  "host_not_found",
+  "host_unreachable",
+  "connect_timeout",
+  "tls_error",
+  "proxy_refused",
+  "provider_closed",
+]);
 
 /** One attempt failing. Everything a retry decision needs is computed once, here. Never holds a key. */
 export class ProviderError extends Error {
@@ -35,6 +50,12 @@ export class ProviderError extends Error {
   readonly retryAfterMs: number | null;
   readonly requestId: string | null;
   readonly usage: Usage | null;
+  /**
+   * Nobody knows the tokens, but there may be some: the request went out, and instead of an orderly refusal there
+   * came silence, a broken connection or an answer that cannot be read.
+   */
+  readonly mayHaveBeenBilled: boolean;
+  readonly isOfAccount: boolean;
   readonly hint: string | undefined;
 
   constructor(message: string, options: ProviderErrorOptions) {
@@ -47,7 +68,16 @@ export class ProviderError extends Error {
     this.retryAfterMs = options.retryAfterMs ?? null;
     this.requestId = options.requestId ?? null;
     this.usage = options.usage ?? null;
+    this.mayHaveBeenBilled = this.usage === null && (options.mayHaveBeenBilled ?? this.#wentUnanswered());
+    this.isOfAccount = options.isOfAccount ?? false;
     this.hint = options.hint;
+  }
+
+  #wentUnanswered(): boolean {
+    if (this.disposition === "throttled" || this.disposition === "run") return false;
+    if (this.kind === "bad_response" || this.httpStatus === 200) return true;
+    if (this.httpStatus !== null) return false;
+    return this.kind === "timeout" || (this.kind === "network" && !NOT_SENT.has(this.code));
   }
 }
 

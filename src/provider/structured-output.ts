@@ -4,7 +4,10 @@ import type * as ajv2019 from "ajv/dist/2019.js";
 import type * as ajv2020 from "ajv/dist/2020.js";
 import { UsageError } from "../errors.js";
 import type { Parameters } from "../types.js";
+import { withinTime } from "./bounded-time.js";
 import { modelTraits } from "./models.js";
+import { safeText } from "./redact.js";
+import { splitThoughts } from "./reply/thinking.js";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
@@ -16,6 +19,10 @@ export type StructuredAnswer =
   { readonly value: unknown; readonly json: string } | { readonly problem: string };
 
 const SHOWN_PROBLEMS = 3;
+const PROBLEM_CHARACTERS = 500;
+/** What lets the time of a check grow beyond that of reading the answer: patterns that backtrack, pairs, recursion. */
+const MAY_RUN_AWAY = /"(pattern|patternProperties|uniqueItems|\$ref|\$dynamicRef|\$recursiveRef)":/;
+const CHECK_DEADLINE_MS = 500;
 
 const require = createRequire(import.meta.url);
 
@@ -52,7 +59,8 @@ export function jsonInstruction(schema: JsonSchema): string {
 
 /**
  * Compiles a user's JSON Schema (draft-07, 2019-09 or 2020-12 by its `$schema`, draft-07 without).
- * Remote references are not fetched, `format` is not checked. UsageError when it is no schema.
+ * Remote references are not fetched, `format` is not checked. A check that may run away is broken off in time; its
+ * answer then counts as one that does not fit. UsageError when it is no schema.
  */
 export function compileSchema(schema: JsonSchema): ValidateJson {
   let validate: ajv.ValidateFunction;
@@ -69,7 +77,17 @@ export function compileSchema(schema: JsonSchema): ValidateJson {
       },
     );
   }
-  return (value) => (validate(value) ? null : describe(validate.errors ?? []));
+  const check = (value: unknown): string | null => (validate(value) ? null : describe(validate.errors ?? []));
+  if (!MAY_RUN_AWAY.test(JSON.stringify(schema))) return check;
+  return (value) => {
+    let problem: string | null = null;
+    const isChecked = withinTime(CHECK_DEADLINE_MS, () => {
+      problem = check(value);
+    });
+    return isChecked
+      ? problem
+      : `it could not be checked within ${CHECK_DEADLINE_MS} ms: simplify the schema's patterns`;
+  };
 }
 
 /** Loaded here: 100 files that only jobs with a schema need. */
@@ -88,11 +106,11 @@ function validatorFor(draft: string): ajv.Ajv {
 }
 
 /**
- * Reads a structured answer: JSON, alone or in a code fence, that fits. The problem, in one sentence, when
+ * Reads a structured answer: JSON, alone or in a code fence, after thoughts or not, that fits. The problem, in one sentence, when
  * it is not JSON or does not fit; never throws.
  */
 export function parseStructured(text: string, validate: ValidateJson): StructuredAnswer {
-  const trimmed = text.trim();
+  const trimmed = splitThoughts(text).text.trim();
   if (trimmed === "") return { problem: "the answer is empty" };
   const whole = parse(trimmed);
   const parsed = whole ?? parse(fenced(trimmed) ?? "");
@@ -125,7 +143,7 @@ function describe(errors: readonly ajv.ErrorObject[]): string {
     return `${place} ${error.message ?? "is not allowed"}${detail(error)}`;
   });
   const more = errors.length - shown.length;
-  return shown.join("; ") + (more > 0 ? `; and ${more} more` : "");
+  return safeText(shown.join("; "), null, PROBLEM_CHARACTERS) + (more > 0 ? `; and ${more} more` : "");
 }
 
 function detail(error: ajv.ErrorObject): string {

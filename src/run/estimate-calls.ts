@@ -43,6 +43,10 @@ export async function callSample(
         try {
           const { usage } = await provider.call(request, { signal, timeoutMs: job.timeoutMs });
           const latencyMs = performance.now() - startedAt;
+          if (usage === null) {
+            failures["usage_unknown"] = (failures["usage_unknown"] ?? 0) + 1;
+            return;
+          }
           answers.push({
             model: request.model,
             usage,

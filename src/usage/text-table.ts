@@ -1,3 +1,5 @@
+import { printable } from "../safe-text.js";
+
 /** One column of a plain text table. */
 export interface TextColumn {
   readonly title: string;
@@ -46,11 +48,6 @@ function columnWidths(columns: readonly TextColumn[], rows: readonly (readonly s
     }
   }
   return widths;
-}
-
-/** Control characters in a name could move the cursor or recolour the terminal. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, "\ufffd");
 }
 
 function shrink(columns: readonly TextColumn[], widths: number[], width: number): void {

@@ -2,25 +2,12 @@ import { callBound, type ProviderError, type Vendor } from "../provider/index.js
 import type { QueuePayload } from "../queue/payload.js";
 import type { CallBound } from "../types.js";
 
-/** Failures of a connection that was never there: no request went out. */
-const NOT_SENT: ReadonlySet<string> = new Set([
-  "connection_refused",
-  "host_not_found",
-  "host_unreachable",
-  "connect_timeout",
-  "tls_error",
-  "provider_closed",
-]);
-
 /**
  * Whether a failed call may have been billed although nobody knows its tokens: the request went out, and
  * instead of an orderly refusal there came silence, a broken connection or an answer that cannot be read.
  */
 export function mayHaveBeenBilled(error: ProviderError): boolean {
-  if (error.usage !== null || error.disposition === "throttled" || error.disposition === "run") return false;
-  if (error.kind === "bad_response" || error.httpStatus === 200) return true;
-  if (error.httpStatus !== null) return false;
-  return error.kind === "timeout" || (error.kind === "network" && !NOT_SENT.has(error.code));
+  return error.mayHaveBeenBilled;
 }
 
 /**

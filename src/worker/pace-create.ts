@@ -169,10 +169,11 @@ class CallPermit implements Permit {
     this.#isProbe = isProbe;
   }
 
-  succeeded(usage: Usage): void {
+  succeeded(usage: Usage | null): void {
     this.#answered();
-    this.#pace.tokens.observe(this.#estimate, usage);
-    this.#pace.keeper.ended(this.#start, usage.inputTokens + usage.outputTokens);
+    if (usage !== null) this.#pace.tokens.observe(this.#estimate, usage);
+    const tokens = usage === null ? (this.#estimate ?? 0) : usage.inputTokens + usage.outputTokens;
+    this.#pace.keeper.ended(this.#start, tokens);
   }
 
   throttled(error: ProviderError): number {

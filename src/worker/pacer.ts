@@ -15,7 +15,7 @@ export interface Pacer {
 /** Exactly one of the three is called, once. */
 export interface Permit {
   /** The call was answered. */
-  succeeded(usage: Usage): void;
+  succeeded(usage: Usage | null): void;
   /** The provider asked for patience. Returns the milliseconds after which the row may be tried again. */
   throttled(error: ProviderError): number;
   /**

@@ -299,8 +299,9 @@ async function handBackUncalled(
 }
 
 function withEnded(payload: QueuePayload, attempt: ProviderError | Answer): QueuePayload {
-  if (attempt instanceof ProviderError && mayHaveBeenBilled(attempt)) return payload; // counts as possibly billed
   const { usage } = attempt;
+  const isUnknown = attempt instanceof ProviderError ? mayHaveBeenBilled(attempt) : usage === null;
+  if (isUnknown) return payload; // counts as possibly billed
   const ended = (payload.ended ?? 0) + 1;
   if (usage === null) return { ...payload, ended };
   return { ...payload, ended, priorUsages: [...(payload.priorUsages ?? []), usage] };

@@ -7,7 +7,8 @@ import { boundField, mayHaveBeenBilled } from "./billing.js";
 /** The result of a row that was answered. */
 export function succeeded(job: QueueJob, payload: QueuePayload, answer: Answer, startedAt: number): Result {
   // Assigned, not spread: an object of twenty fields is copied for each row otherwise.
-  return Object.assign(resultBase(job, payload, answer.usage, answer.requestId, startedAt), {
+  const isUnknown = answer.usage === null;
+  return Object.assign(resultBase(job, payload, answer.usage, answer.requestId, startedAt, isUnknown), {
     status: "succeeded" as const,
     output: outputOf(answer),
   });

@@ -33,6 +33,7 @@ const EVERYTHING: Required<Omit<Parameters, "enableThinking" | "translationOptio
   enableSearch: true,
   searchOptions: { forced_search: true },
   vlHighResolutionImages: true,
+  thinkTags: "keep",
   extra: { top_k: 5, new_parameter: { a: 1 } },
 };
 

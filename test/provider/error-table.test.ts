@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { classifyError } from "../../src/provider/classify-error.js";
-import { ERROR_RULES } from "../../src/provider/error-table.js";
+import { classifyError } from "../../src/provider/errors/classify-error.js";
+import { ERROR_RULES } from "../../src/provider/errors/error-table.js";
 import type { Disposition } from "../../src/provider/index.js";
 import type { RowErrorKind } from "../../src/types.js";
 import { inTurn, json, text } from "./model-server.js";

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { EventParser } from "../../src/provider/sse.js";
-import type { ServerEvent } from "../../src/provider/sse.js";
-import { StreamAssembly } from "../../src/provider/stream-assembly.js";
+import { EventParser } from "../../src/provider/http/sse.js";
+import type { ServerEvent } from "../../src/provider/http/sse.js";
+import { usageOf } from "../../src/provider/reply/answer.js";
+import { StreamAssembly } from "../../src/provider/reply/stream-assembly.js";
 
 /** Puts a stream together from pieces and says what came out. */
 function assemble(pieces: readonly Uint8Array[]): StreamAssembly {
@@ -65,11 +66,11 @@ describe.each([
       reasoning: "想一想🤔",
       finishReason: "stop",
       requestId,
-      usage: { inputTokens: 10, outputTokens },
     };
     for (let cut = 0; cut <= bytes.length; cut += 1) {
       const assembly = assemble([bytes.subarray(0, cut), bytes.subarray(cut)]);
       expect(assembly.reply()).toMatchObject(expected);
+      expect(usageOf(assembly.reply(), false)).toMatchObject({ inputTokens: 10, outputTokens });
     }
     const single = Array.from(bytes, (byte) => Uint8Array.of(byte));
     expect(assemble(single).reply()).toMatchObject(expected);

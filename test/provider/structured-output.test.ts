@@ -6,6 +6,7 @@ import {
   parseStructured,
   structuredOutputFor,
 } from "../../src/provider/index.js";
+import type { JsonSchema } from "../../src/provider/index.js";
 
 const SCHEMA = {
   type: "object",
@@ -49,6 +50,7 @@ describe("reading a shaped answer", () => {
     ["in a fence without a language", `\`\`\`\n${text}\n\`\`\`\n`],
     ["in a fence with words around", `Here you are:\n\`\`\`JSON\r\n${text}\r\n\`\`\`\nAnything else?`],
     ["in a fence that was not closed", `\`\`\`json\n${text}`],
+    ["after thoughts that the job keeps", `<think>\n{"name": 1}?\n</think>\n${text}`],
   ])("takes JSON %s", (_how, answer) => {
     expect(parseStructured(answer, validate)).toMatchObject({ value });
   });
@@ -111,3 +113,44 @@ describe("schemas", () => {
     expect(() => compileSchema({ $ref: "https://elsewhere.example/schema.json" })).toThrow(/no JSON Schema/);
   });
 });
+
+describe("checks that would run away", () => {
+  const runaway = "x".repeat(60);
+
+  it.each<[string, JsonSchema, unknown]>([
+    ["a pattern that backtracks", { type: "string", pattern: "^(x+x+)+y$" }, runaway],
+    [
+      "one of a property deep inside",
+      { items: { properties: { a: { pattern: "^([a-z]+)*$" } } } },
+      [{ a: `${runaway}1` }],
+    ],
+    ["one for names", { patternProperties: { "^(x*)*$": { type: "null" } } }, { [`${runaway}!`]: 1 }],
+    ["one on names", { propertyNames: { pattern: "^(\\w|x)+$" } }, { [`${runaway}-`]: 1 }],
+    [
+      "many objects that must differ",
+      { uniqueItems: true },
+      Array.from({ length: 30_000 }, (_, n) => ({ n })),
+    ],
+    ["a schema in itself and an answer without end", { properties: { in: { $ref: "#" } } }, nested(50_000)],
+  ])("are broken off, and the answer does not fit: %s", (_what, schema, value) => {
+    expect(compileSchema(schema)(value)).toMatch(/could not be checked/);
+  });
+
+  it("are made as ever where they end", () => {
+    const check = compileSchema({ properties: { code: { pattern: "^(a+)+$" } }, required: ["code"] });
+    expect(check({ code: "aaa" })).toBeNull();
+    expect(check({ code: "b" })).toContain("must match pattern");
+    expect(check({})).toContain("must have required property");
+  });
+
+  it("say nothing that a terminal would act on, though the answer does", () => {
+    const problem = compileSchema({ additionalProperties: false })({ "\u001b[2J\u202e": 1 });
+    expect(problem).toContain("additional properties (\ufffd[2J\ufffd)");
+  });
+});
+
+function nested(depth: number): unknown {
+  let value: unknown = {};
+  for (let level = 0; level < depth; level += 1) value = { in: value };
+  return value;
+}

@@ -14,7 +14,7 @@ export interface EventSink {
  * Cuts a byte stream into events, wherever the chunks were cut: inside a line ending, inside a character.
  *
  * Lines end in LF, CRLF or CR; an event ends at an empty line, or with the stream. Besides the standard's
- * fields it reads DashScope's `status: 400` and its comment form `:HTTP_STATUS/400`.
+ * fields it reads DashScope's `status: 400` and its comment form `:HTTP_STATUS/400`, and `error: …` as an error's data.
  */
 export class EventParser {
   readonly #decoder = new TextDecoder("utf-8");
@@ -82,8 +82,15 @@ export class EventParser {
     const value = colon === -1 ? "" : line.slice(from);
     if (field === "data") this.#data = this.#data === null ? value : `${this.#data}\n${value}`;
     else if (field === "event") this.#event = value.trim();
+    else if (field === "error") this.#error(value);
     else if (field === "status") this.#status = statusOf(value);
     else if (field === "" && value.startsWith("HTTP_STATUS/")) this.#status = statusOf(value.slice(12));
+  }
+
+  /** llama.cpp until September 2025 (ggml-org/llama.cpp#16109): what went wrong, where `data` would stand. */
+  #error(value: string): void {
+    this.#event = "error";
+    this.#data ??= value;
   }
 
   #dispatch(): void {

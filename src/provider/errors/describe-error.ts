@@ -1,10 +1,12 @@
-import type { Usage } from "../types.js";
+import type { Usage } from "../../types.js";
+import { limitsResetMs, readRetryAfterMs, statedWaitMs } from "../http/retry-after.js";
 import { classifyError } from "./classify-error.js";
-import type { Classification, VendorError } from "./classify-error.js";
-import type { Endpoint } from "./endpoint.js";
+import type { Classification } from "./classify-error.js";
+import type { VendorError } from "./vendor-error.js";
+import type { Endpoint } from "../endpoint.js";
 import type { Advice } from "./error-table.js";
-import { ProviderError } from "./provider.js";
-import { maskKey, safeText } from "./redact.js";
+import { ProviderError } from "../provider.js";
+import { maskKey, safeText } from "../redact.js";
 
 export interface ErrorContext {
   readonly endpoint: Endpoint;
@@ -12,29 +14,51 @@ export interface ErrorContext {
   readonly model: string;
 }
 
+/** What is known of the call beside the error. */
+export interface FailedCall {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly usage: Usage | null;
+  /** Some of the answer came before the error: it may be on the bill. */
+  readonly hadBegun: boolean;
+  /** The error stands in the answer itself: the server broke it off, and may not the next time. */
+  readonly isBroken: boolean;
+}
+
 /** Turns a server's error into a ProviderError with a message that a user can act on, free of the key. */
 export function providerErrorOf(
   error: VendorError,
   context: ErrorContext,
-  retryAfterMs: number | null,
-  usage: Usage | null,
+  call: FailedCall,
 ): { readonly error: ProviderError; readonly classification: Classification } {
   const classification = classifyError(error, context.endpoint.vendor);
   const said = safeText(error.message, context.apiKey);
-  const { advice } = classification;
+  const { advice, kind } = classification;
+  const disposition = call.isBroken && kind !== "content_filter" ? "retryable" : classification.disposition;
   return {
     classification,
     error: new ProviderError(messageOf(classification, said, error.status, context), {
-      disposition: classification.disposition,
-      kind: classification.kind,
+      disposition,
+      kind,
       code: safeText(classification.code, context.apiKey, 100),
       httpStatus: error.status,
-      retryAfterMs,
+      retryAfterMs: waitMs(error, call, classification.disposition === "throttled"),
       requestId: error.requestId,
-      usage,
+      usage: call.usage,
+      mayHaveBeenBilled: call.hadBegun && call.usage === null,
+      // 402 is also said to a single request, whose answer could grow too dear (OpenRouter).
+      isOfAccount: (advice === "billing" && error.status !== 402) || advice === "free_tier",
       hint: advice === null ? undefined : HINTS[advice](context),
     }),
   };
+}
+
+function waitMs(error: VendorError, { headers }: FailedCall, isThrottled: boolean): number | null {
+  const now = Date.now();
+  return (
+    readRetryAfterMs(headers, now) ??
+    statedWaitMs(error.message) ??
+    (isThrottled ? limitsResetMs(headers, now) : null)
+  );
 }
 
 function messageOf(
@@ -72,7 +96,11 @@ const HINTS: Readonly<Record<Advice, (context: ErrorContext) => string>> = {
   model: ({ endpoint, model }) =>
     `Check the spelling of ${model} and that it is offered ${endpoint.region === null ? `at ${endpoint.displayUrl}` : `in region ${endpoint.region}`}; models differ by region. A wrong base URL looks the same.`,
   base_url: ({ endpoint }) =>
+    `Check the provider's base URL: calls go to ${endpoint.displayUrl}, and most servers want one that ends in /v1.`,
+  redirect: ({ endpoint }) =>
     `Set the provider's baseUrl to where the server really is; ${endpoint.displayUrl} sends calls elsewhere.`,
+  firewall: ({ endpoint }) =>
+    `Something in front of ${endpoint.displayUrl} refused the call, such as a firewall or a proxy: ask its owner, then promptmill resume.`,
 };
 
 function placeOf(endpoint: Endpoint): string {

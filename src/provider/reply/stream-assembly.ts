@@ -1,10 +1,10 @@
-import type { Usage } from "../types.js";
-import { readVendorError } from "./classify-error.js";
-import type { VendorError } from "./classify-error.js";
-import { nonEmpty, objectOf, stringOf } from "./json-value.js";
+import { readVendorError } from "../errors/vendor-error.js";
+import type { VendorError } from "../errors/vendor-error.js";
+import { nonEmpty, objectOf, stringOf } from "../json-value.js";
+import type { JsonObject } from "../json-value.js";
 import { readReply } from "./reply.js";
 import type { Reply } from "./reply.js";
-import type { EventSink, ServerEvent } from "./sse.js";
+import type { EventSink, ServerEvent } from "../http/sse.js";
 
 interface ToolCall {
   id?: string;
@@ -24,46 +24,55 @@ export class StreamAssembly implements EventSink {
   error: VendorError | null = null;
   /** Chunks that were not JSON: the stream is damaged. */
   damaged = false;
+  /** `[DONE]` came. */
+  isDone = false;
+  /** Grows with every chunk that brings a piece of the answer: empty ones only keep the line alive. */
+  pieces = 0;
   #text: string | null = null;
   #reasoning: string | null = null;
   #refusal: string | null = null;
   #finishReason: string | null = null;
-  #usage: Usage | null = null;
+  #broken: VendorError | null = null;
+  #usage: JsonObject | null = null;
+  #model: string | null = null;
   #requestId: string | null = null;
   readonly #toolCalls: ToolCall[] = [];
   readonly #logprobs: unknown[] = [];
 
   take(event: ServerEvent): boolean {
-    if (event.data.trim() === "[DONE]") return true;
-    if (event.data === "") return false;
+    if (event.data.trim() === "[DONE]") {
+      this.isDone = true;
+      return true;
+    }
+    if (event.data.trim() === "") return false;
     let chunk: unknown;
     try {
       chunk = JSON.parse(event.data);
     } catch {
-      if (event.event === "error")
-        return this.#fail({ status: event.status ?? 200, code: null, message: event.data, requestId: null });
+      if (event.event === "error") return this.#failWith(event);
       this.damaged = true;
       return true;
     }
     const reply = event.event === "error" ? null : readReply(chunk);
-    const outer = objectOf(chunk);
-    if (reply === null || (outer !== null && outer["error"] !== undefined && outer["error"] !== null)) {
+    if (reply === null || isErrorBody(chunk)) {
       const error = readVendorError(chunk, event.status ?? 200);
-      if (error !== null) return this.#fail(error);
-      if (event.event === "error") {
-        return this.#fail({ status: event.status ?? 200, code: null, message: event.data, requestId: null });
+      if (error !== null) {
+        if (reply !== null) this.#add(reply);
+        return this.#fail(error);
       }
+      if (event.event === "error") return this.#failWith(event);
     }
     if (reply !== null) this.#add(reply);
     return false;
   }
 
+  /** All of the answer is here: a finish reason came, or at least the end that the protocol gives it. */
   get finished(): boolean {
-    return this.#finishReason !== null;
+    return this.#finishReason !== null || (this.isDone && this.hasOutput);
   }
 
-  get usage(): Usage | null {
-    return this.#usage;
+  get hasOutput(): boolean {
+    return this.#text !== null || this.#reasoning !== null || this.#toolCalls.length > 0;
   }
 
   reply(): Reply {
@@ -74,9 +83,16 @@ export class StreamAssembly implements EventSink {
       toolCalls: this.#toolCalls.length === 0 ? null : this.#toolCalls.filter((call) => call !== undefined),
       logprobs: this.#logprobs.length === 0 ? null : this.#logprobs,
       refusal: this.#refusal,
+      error: this.#broken,
       usage: this.#usage,
+      model: this.#model,
       requestId: this.#requestId,
     };
+  }
+
+  /** An error in words that are not JSON. */
+  #failWith(event: ServerEvent): true {
+    return this.#fail({ status: event.status ?? 200, code: null, message: event.data, requestId: null });
   }
 
   #fail(error: VendorError): true {
@@ -89,8 +105,12 @@ export class StreamAssembly implements EventSink {
     if (reply.reasoning !== null) this.#reasoning = (this.#reasoning ?? "") + reply.reasoning;
     if (reply.refusal !== null) this.#refusal = (this.#refusal ?? "") + reply.refusal;
     if (reply.finishReason !== null) this.#finishReason = reply.finishReason;
-    // Native chunks carry a running count, compatible ones a single last one: the latest holds in both.
-    if (reply.usage !== null) this.#usage = reply.usage;
+    this.#broken ??= reply.error;
+    // Native chunks carry a running count, compatible ones a single last one, some the input first and the
+    // output last: the latest of each count holds.
+    if (reply.usage !== null) this.#usage = { ...this.#usage, ...present(reply.usage) };
+    if (isPiece(reply)) this.pieces += 1;
+    this.#model ??= reply.model;
     if (reply.requestId !== null) this.#requestId = reply.requestId;
     for (const delta of reply.toolCalls ?? []) this.#addToolCall(delta);
     for (const token of reply.logprobs ?? []) this.#logprobs.push(token);
@@ -113,4 +133,18 @@ export class StreamAssembly implements EventSink {
     if (name !== null) call.function.name = name;
     call.function.arguments += stringOf(called?.["arguments"]) ?? "";
   }
+}
+
+function isErrorBody(chunk: unknown): boolean {
+  const outer = objectOf(chunk);
+  return (outer?.["error"] ?? null) !== null || outer?.["object"] === "error";
+}
+
+function isPiece({ text, reasoning, finishReason, toolCalls, refusal }: Reply): boolean {
+  const said = (text ?? "") + (reasoning ?? "") + (refusal ?? "") + (finishReason ?? "");
+  return said !== "" || toolCalls !== null;
+}
+
+function present(usage: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(usage).filter(([, value]) => value !== null));
 }

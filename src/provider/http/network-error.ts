@@ -1,7 +1,8 @@
-import type { RowErrorKind, Usage } from "../types.js";
-import type { Endpoint } from "./endpoint.js";
-import { objectOf, stringOf } from "./json-value.js";
-import { ProviderError } from "./provider.js";
+import type { RowErrorKind, Usage } from "../../types.js";
+import { objectOf, stringOf } from "../json-value.js";
+import { ProviderError } from "../provider.js";
+import { safeText } from "../redact.js";
+import { EncodingError } from "./content-encoding.js";
 
 /** Our own deadline, told apart from what undici and the system report. */
 export class CallTimeout extends Error {
@@ -10,6 +11,11 @@ export class CallTimeout extends Error {
   constructor(timeoutMs: number, streamed: boolean) {
     super(streamed ? `no data for ${timeoutMs} ms` : `no answer within ${timeoutMs} ms`);
   }
+}
+
+/** The answer grew beyond what is taken in. */
+export class AnswerTooLarge extends Error {
+  readonly code = "PROMPTMILL_TOO_LARGE";
 }
 
 interface Failure {
@@ -39,6 +45,12 @@ const TOO_LARGE: Failure = {
   code: "response_too_large",
   says: "sent more than the limit for an answer",
 };
+const ENCODED: Failure = {
+  kind: "bad_response",
+  code: "unreadable_encoding",
+  says: "sent an answer in a content-encoding that cannot be read",
+};
+const PROXY: Failure = { kind: "network", code: "proxy_refused", says: "was not reached: the proxy refused" };
 const CLOSED: Failure = {
   kind: "network",
   code: "provider_closed",
@@ -62,9 +74,12 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   ETIMEDOUT: CONNECT,
   UND_ERR_CONNECT_TIMEOUT: CONNECT,
   PROMPTMILL_TIMEOUT: TIMEOUT,
+  PROMPTMILL_TOO_LARGE: TOO_LARGE,
+  UNSUPPORTED_ENCODING: ENCODED,
+  MALFORMED_ENCODING: ENCODED,
+  UND_ERR_ABORTED: PROXY,
   UND_ERR_HEADERS_TIMEOUT: TIMEOUT,
   UND_ERR_BODY_TIMEOUT: TIMEOUT,
-  UND_ERR_RES_EXCEEDED_MAX_SIZE: TOO_LARGE,
   HTTP_PARSER: NOT_HTTP,
   UND_ERR_HEADERS_OVERFLOW: NOT_HTTP,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: RESET,
@@ -75,19 +90,33 @@ const FAILURES: Readonly<Record<string, Failure>> = {
   SELF_SIGNED_CERT_IN_CHAIN: TLS,
 };
 
+/** What is known of the call that failed. */
+export interface BrokenCall {
+  /** Where it went, in words. */
+  readonly where: string;
+  /** What a broken stream had already been billed. */
+  readonly usage: Usage | null;
+  /** Some of the request may have reached the server. */
+  readonly isSent: boolean;
+}
+
 /**
  * Names what went wrong between us and the server. Always worth another attempt: networks recover, and
- * the run's own limits end what does not. `usage` is what a broken stream had already been billed.
+ * the run's own limits end what does not.
  */
-export function networkError(cause: unknown, endpoint: Endpoint, usage: Usage | null): ProviderError {
+export function networkError(cause: unknown, { where, usage, isSent }: BrokenCall): ProviderError {
   const code = codeOf(cause);
-  const failure = FAILURES[code] ?? byPrefix(code);
-  const detail = cause instanceof CallTimeout ? cause.message : code;
-  return new ProviderError(`${endpoint.displayUrl} ${failure.says}${detail === "" ? "" : ` (${detail})`}`, {
+  const named = FAILURES[code] ?? byPrefix(code);
+  // The system reports an unreachable host also to a connection that once was there.
+  const failure = isSent && (named === CONNECT || named === UNREACHABLE) ? RESET : named;
+  const isOurs = cause instanceof CallTimeout || cause instanceof EncodingError;
+  const detail = isOurs || failure === PROXY ? messageOf(cause) : code;
+  return new ProviderError(`${where} ${failure.says}${detail === "" ? "" : ` (${safeText(detail, null)})`}`, {
     disposition: "retryable",
     kind: failure.kind,
     code: failure.code,
     usage,
+    mayHaveBeenBilled: isSent,
     cause,
   });
 }
@@ -101,4 +130,8 @@ function codeOf(cause: unknown): string {
   // undici's parser errors have a code for some violations only.
   if (cause instanceof Error && cause.name === "HTTPParserError") return "HTTP_PARSER";
   return stringOf(objectOf(cause)?.["code"]) ?? "";
+}
+
+function messageOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : "";
 }

@@ -1,24 +1,14 @@
-import type { RowErrorKind } from "../types.js";
-import type { Vendor } from "./endpoint.js";
+import type { RowErrorKind } from "../../types.js";
+import type { Vendor } from "../endpoint.js";
 import { ERROR_RULES, STATUS_RULES } from "./error-table.js";
 import type { Advice, ErrorRule } from "./error-table.js";
-import { nonEmpty, objectOf, stringOf } from "./json-value.js";
-import type { Disposition } from "./provider.js";
-
-/** An error as a server words it, whichever of the two shapes it came in. */
-export interface VendorError {
-  /** The HTTP status, or what a streamed error says its status is. 200 when neither says more. */
-  readonly status: number;
-  /** As sent; null when there is none. */
-  readonly code: string | null;
-  readonly message: string;
-  readonly requestId: string | null;
-}
+import type { Disposition } from "../provider.js";
+import type { VendorError } from "./vendor-error.js";
 
 export interface Classification {
   readonly disposition: Disposition;
   readonly kind: RowErrorKind;
-  /** The vendor's code, the more telling one where two are nested, else `http_<status>`. */
+  /** The vendor's code, the more telling one where two are nested, else `http_<status>`, or `error_body` under 200. */
   readonly code: string;
   readonly advice: Advice | null;
   /** false: by status only; worth a line in the log. */
@@ -42,32 +32,6 @@ export function classifyError(error: VendorError, vendor: Vendor): Classificatio
   const rule = findRule(error, vendor);
   if (rule !== undefined) return classification(rule, error.code, error.status, true);
   return classification(ruleOfStatus(error.status), error.code, error.status, false);
-}
-
-/**
- * Reads an error out of a parsed body: `{error:{message,type,code}}`, `{error:"text"}` or
- * `{code,message,request_id}`, on either protocol. null when the body is no error.
- */
-export function readVendorError(body: unknown, status: number): VendorError | null {
-  const outer = objectOf(body);
-  if (outer === null) return null;
-  const requestId = nonEmpty(outer["request_id"]) ?? nonEmpty(outer["id"]);
-  const text = nonEmpty(outer["error"]);
-  if (text !== null) return { status, code: codeOf(outer), message: text, requestId };
-  const error = objectOf(outer["error"]);
-  if (error !== null) {
-    const inner = typeof error["code"] === "number" ? error["code"] : status;
-    return {
-      status: status === 200 && inner >= 400 && inner < 600 ? inner : status,
-      code: codeOf(error),
-      message: stringOf(error["message"]) ?? "",
-      requestId: requestId ?? nonEmpty(error["request_id"]),
-    };
-  }
-  const code = codeOf(outer);
-  const message = nonEmpty(outer["message"]) ?? nonEmpty(outer["detail"]);
-  if (code === null && message === null) return null;
-  return { status, code, message: message ?? "", requestId };
 }
 
 /** The model was asked for on the other native service. Source: error messages page, "url error". */
@@ -106,7 +70,7 @@ function ruleOfStatus(status: number): ErrorRule {
     return {
       disposition: "run",
       kind: "invalid_request",
-      advice: "base_url",
+      advice: "redirect",
       source: "redirects are not followed",
     };
   }
@@ -124,13 +88,8 @@ function classification(
   return {
     disposition: rule.disposition,
     kind: rule.kind,
-    code: code ?? `http_${status}`,
+    code: code ?? (status === 200 ? "error_body" : `http_${status}`),
     advice: rule.advice ?? null,
     known,
   };
-}
-
-/** `code` may be a number (vLLM repeats the status there): then `type` says more. */
-function codeOf(error: Readonly<Record<string, unknown>>): string | null {
-  return nonEmpty(error["code"]) ?? nonEmpty(error["type"]);
 }
