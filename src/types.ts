@@ -178,35 +178,19 @@ interface ResultBase {
   readonly preset: string | null;
   /** Calls of the model that ended, the first included; throttled ones do not count. */
   readonly attempts: number;
-  /** How often a worker started this row; starts without a recorded end may have been billed. */
-  readonly attemptsStarted: number;
-  /**
-   * Calls that may have been billed with no answer recorded: a worker died holding one, the connection
-   * broke, the answer did not come in time or could not be read.
-   */
-  readonly possiblyBilled: number;
-  /** Tokens that one call for this row cannot exceed; there when something was possibly billed. */
-  readonly callBound?: CallBound;
   readonly requestId: string | null;
   /** Which request this is the outcome of (`shortRequestDigest`). Absent: there was none, or it cannot be told. */
   readonly requestDigest?: string;
-  /** The last billed attempt's tokens; null when no attempt was billed. */
+  /** The last attempt's tokens; null: it was not billed, or nobody knows how many. */
   readonly usage: Usage | null;
-  /**
-   * Billed attempts before the last one: those whose answers were not used, and the earlier parts of a
-   * translation that was sent in parts. Absent when there are none.
-   */
-  readonly priorUsages?: readonly Usage[];
   /** The answer is that of an earlier run to the same request: nothing was called. `usage`: what it cost then. */
   readonly reused?: { readonly runId: string; readonly usage: Usage | null };
-  /** An answer, or starts, of a row that the run has no more, because its input changed: all they cost is owed. */
-  readonly orphaned?: true;
   readonly latencyMs: number;
   /** ISO 8601, UTC. */
   readonly finishedAt: string;
 }
 
-/** The outcome of a row: one line of the journal. */
+/** The outcome of a row. */
 export type Result =
   | (ResultBase & { readonly status: "succeeded"; readonly output: Output })
   | (ResultBase & { readonly status: "failed"; readonly error: RowError; readonly output?: Output });

@@ -59,7 +59,7 @@ for (let kill = 0; kill < kills && !finished(); kill++) {
   if (finished()) break;
   await startAgainWithoutRedis();
   const victim = chooseVictim();
-  snapshots.push(await recordedRows(fleet));
+  snapshots.push(recordedRows(fleet));
   done.set(victim, (done.get(victim) ?? 0) + 1);
   process.stderr.write(
     `${String(kill + 1).padStart(4)}  ${victim} (${snapshots.at(-1)?.size} rows recorded)\n`,
@@ -100,7 +100,6 @@ for (const worker of workers) worker.process.kill("SIGTERM");
 const workerEnds = await Promise.all(workers.map(({ ended }) => ended));
 const found = await findingsOf(fleet, snapshots);
 const killed = [...done.values()].reduce((sum, times) => sum + times, 0);
-const unlisted = Math.max(0, found.answered - found.billed - found.possiblyBilled);
 const table: [string, string | number, boolean | null][] = [
   ["rows", rows, null],
   ["kills", `${killed} (${[...done].map(([victim, times]) => `${victim} ${times}`).join(", ")})`, null],
@@ -111,10 +110,11 @@ const table: [string, string | number, boolean | null][] = [
   ["recorded answers called again", found.recordedCalledAgain, found.recordedCalledAgain === 0],
   ["calls of the model", found.calls, null],
   [`calls repeated (at most ${atRisk} in flight at the kills)`, found.repeated, found.repeated <= atRisk],
-  ["answers given by the model", found.answered, null],
+  ["answers that the model billed", found.billedByModel, null],
   ["billed attempts in usage.json", found.billed, found.usageErrors.length === 0],
   ["possibly billed, listed by row", found.possiblyBilled, null],
-  ["answers neither billed nor listed", unlisted, unlisted === 0],
+  ["calls that no journal line tells of", found.unrecorded, null],
+  ["rows with calls neither recorded nor listed", found.unlisted.length, found.unlisted.length === 0],
   [
     "workers that ended well on SIGTERM",
     `${workerEnds.filter(({ code }) => code === 0).length} of ${WORKERS}`,

@@ -64,20 +64,7 @@ export class Fleet {
     const redis = options.redis === false ? null : await startRedis(options.redisSettings ?? APPEND_ONLY);
     const fleet = new Fleet(options, simulator, redis);
     await mkdir(options.folder, { recursive: true });
-    await fleet.writeInput(fleet.ids.map((id) => `${id},${textOf(id)}`));
-    await writeFile(
-      join(options.folder, "job.yaml"),
-      `name: chaos
-model: qwen-plus
-provider: simulator
-input: { path: input.csv, id: id }
-prompt:
-  user: "{{ id }} says: {{ text }}"
-concurrency: ${options.concurrency}
-attempts: 5
-timeout: 60
-${options.job ?? ""}`,
-    );
+    await writeJob(options.folder, fleet.ids, options);
     return fleet;
   }
 
@@ -87,13 +74,13 @@ ${options.job ?? ""}`,
   }
 
   async writeInput(lines: readonly string[]): Promise<void> {
-    await writeFile(this.inputPath, `id,text\n${lines.join("\n")}\n`);
+    await writeInput(this.options.folder, lines);
   }
 
   /** Starts the program with `--queue` and `--out` where they belong. */
   start(
     args: readonly string[],
-    extra: { queue?: string; env?: Record<string, string>; nodeArgs?: string[] } = {},
+    extra: { queue?: string; env?: Record<string, string>; nodeArgs?: string[]; cwd?: string } = {},
   ): Running {
     const verb = args.find((arg) => VERBS.includes(arg)) ?? "";
     const queue = extra.queue ?? this.#redis?.url;
@@ -106,7 +93,7 @@ ${options.job ?? ""}`,
     return this.track(
       verb,
       spawn(process.execPath, [...(extra.nodeArgs ?? []), program, ...all], {
-        cwd: this.options.folder,
+        cwd: extra.cwd ?? this.options.folder,
         env: { ...this.environment(), ...extra.env },
         stdio: ["ignore", "pipe", "pipe"],
       }),
@@ -155,10 +142,11 @@ ${options.job ?? ""}`,
     return running;
   }
 
-  /** Kills Redis as a power cut would, and starts it again on what its append-only file holds. */
-  async restartRedis(downMs = 0): Promise<void> {
+  /** Kills Redis as a power cut would, and starts it again on what its folder holds once `whileDown` has been there. */
+  async restartRedis(downMs = 0, whileDown: (folder: string) => unknown = () => {}): Promise<void> {
     const { port, folder } = this.redis;
     await killRedis(this.redis);
+    await whileDown(folder);
     await new Promise((resolve) => setTimeout(resolve, downMs));
     this.#redis = await startRedis(this.options.redisSettings ?? APPEND_ONLY, { port, folder });
   }
@@ -170,6 +158,35 @@ ${options.job ?? ""}`,
     await this.#redis?.stop();
     await this.simulator.close();
   }
+}
+
+/** A job and its input, as a user has them in a folder. */
+export async function writeJob(
+  folder: string,
+  ids: readonly string[],
+  { concurrency, job = "" }: Pick<FleetOptions, "concurrency" | "job">,
+): Promise<void> {
+  await writeInput(
+    folder,
+    ids.map((id) => `${id},${textOf(id)}`),
+  );
+  await writeFile(
+    join(folder, "job.yaml"),
+    `name: chaos
+model: qwen-plus
+provider: simulator
+input: { path: input.csv, id: id }
+prompt:
+  user: "{{ id }} says: {{ text }}"
+concurrency: ${concurrency}
+${/^attempts:/m.test(job) ? "" : "attempts: 5"}
+${/^timeout:/m.test(job) ? "" : "timeout: 60"}
+${job}`,
+  );
+}
+
+async function writeInput(folder: string, lines: readonly string[]): Promise<void> {
+  await writeFile(join(folder, "input.csv"), `id,text\n${lines.join("\n")}\n`);
 }
 
 async function killRedis(redis: RedisServer): Promise<void> {

@@ -1,6 +1,6 @@
 import { asTyped } from "./typed.js";
 import { ExitCode, PromptmillError } from "../errors.js";
-import { isDiskFull } from "../writer/journal.js";
+import { isDiskFull } from "../journal/journal-failure.js";
 
 /** Tells on stderr what went wrong and what to do next. Returns the exit code. */
 export function reportError(error: unknown): number {

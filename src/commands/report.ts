@@ -77,7 +77,7 @@ async function reportText(program: Command, names: readonly string[], flags: Rep
   const { runs, leftOut } = await reportRuns({
     runsRoot: resolve(flags.out ?? "runs"),
     runs: names,
-    prices,
+    config,
     reprice: flags.reprice ?? false,
     simulated: flags.simulated ?? false,
   });

@@ -1,6 +1,7 @@
 import { loadConfig, processEnvironment } from "../config.js";
 import { UsageError } from "../errors.js";
-import { checkQueueUrl } from "../queue/queue-server.js";
+import { checkQueueUrl } from "../queue/queue-url.js";
+import { displayQueueUrl } from "../queue/names.js";
 import { openLog } from "./log.js";
 
 export interface WorkerProcessOptions {
@@ -24,30 +25,31 @@ export async function runWorkerProcess(options: WorkerProcessOptions): Promise<v
   const url = queueUrl(options.queue, config.environment["PROMPTMILL_QUEUE"], config.queue);
   checkQueueUrl(url);
   const log = openLog({ quiet: options.quiet, beforeWrite: () => {} });
-  const { openRedisQueueServer } = await import("../queue/redis-queue.js");
-  const { hostWorker, newWorkerId } = await import("../worker/worker-host.js");
+  const { connectRedis, disconnectRedis } = await import("../queue/redis-connection.js");
+  const { hostWorker, newWorkerId } = await import("../fleet/worker-host.js");
   const workerId = newWorkerId();
-  const server = await openRedisQueueServer(url, (message) => log.warn({}, message), workerId);
+  const redis = await connectRedis(url, (message) => log.warn({}, message), workerId);
   const stop = new AbortController();
   const hurry = new AbortController();
   const onSignal = (): void => (stop.signal.aborted ? hurry : stop).abort(new Error("stopping"));
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   process.on("disconnect", onSignal);
-  const { displayUrl: queue } = server;
-  log.info({ queue, concurrency: options.concurrency, workerId, pid: process.pid }, "Waiting for runs");
+  log.info(
+    { queue: displayQueueUrl(url), concurrency: options.concurrency, workerId, pid: process.pid },
+    "Waiting for runs",
+  );
   await hostWorker({
-    server,
+    redis,
     config,
     concurrency: options.concurrency,
     graceMs: options.graceSeconds * 1000,
     workerId,
-    connectionName: await server.connectionName(),
     signal: stop.signal,
     hurry: hurry.signal,
     log,
   });
-  await Promise.race([server.close(), new Promise((resolve) => setTimeout(resolve, CLOSE_MS))]);
+  await Promise.race([disconnectRedis(redis), new Promise((resolve) => setTimeout(resolve, CLOSE_MS))]);
   log.info({}, "Stopped");
   process.off("SIGTERM", onSignal);
   process.off("SIGINT", onSignal);

@@ -1,135 +1,106 @@
 import type { InputRow } from "../input/row.js";
-import type { QueuePayload } from "../queue/payload.js";
+import type { RowTask } from "../protocol/events.js";
 import type { RowError } from "../types.js";
 import type { Window } from "./window.js";
 
-/** Characters of payload in a batch, so that a few huge rows do not become one huge command. */
-const BATCH_CHARACTERS = 4_000_000;
-const RETRY_ENQUEUE_MS = 1_000;
-/** Rows of the first batches at most: what is busy making a large one starts no call meanwhile. */
-const FIRST_BATCH_ROWS = 50;
-/**
- * Batches that may be on their way to the queue at once. With one, rows came as slowly as a busy process takes up
- * replies, and every other row that ended found the queue empty.
- */
-const BATCHES_UNDER_WAY = 2;
 /** How long the first calls are left to begin, before more is made ready for those after them. */
 const FIRST_CALLS_MS = 250;
 
 export interface ProducerOptions {
   readonly batches: AsyncIterable<readonly InputRow[]>;
-  /** Turns a row into what goes on the queue, or says why it cannot. */
-  readonly build: (row: InputRow) => QueuePayload | RowError | Promise<QueuePayload | RowError>;
+  /** Turns a row into its task, or says why it cannot be one. */
+  readonly build: (row: InputRow) => RowTask | RowError | Promise<RowTask | RowError>;
   readonly isSettled: (rowIndex: number) => boolean;
   /** Rows from this index on are not part of the run. */
   readonly endRow: number;
-  /** Adds to the queue; rows already there are left alone. */
-  readonly enqueue: (payloads: readonly QueuePayload[]) => Promise<void>;
   /** Settles a row that cannot become a request. */
   readonly reject: (row: InputRow, error: RowError) => void;
   /** Settles a row without a call, when its answer is known; says whether it did. */
-  readonly answerAtOnce?: (payload: QueuePayload) => boolean | Promise<boolean>;
-  /** Pays for rows before they go on the queue; absent: there is no budget. */
-  readonly funds?: Funds;
+  readonly answerAtOnce?: (task: RowTask) => boolean | Promise<boolean>;
+  readonly offers: RowOffers;
   readonly window: Window;
-  /** Rows handed to the queue at once. */
+  /** Rows of a lease: once there is no room, it is waited for so many. */
   readonly batchRows: number;
-  /** Rows that can be at work at once. */
+  /** Calls that can be under way at once. */
   readonly places: number;
   readonly signal: AbortSignal;
-  /** The queue server refused rows (out of memory, say); they are offered again. */
-  readonly onEnqueueError: (error: Error) => void;
 }
 
-export interface Funds {
-  /** The row as it goes on the queue, paid for; null when there is no money for it now. */
-  reserve(payload: QueuePayload): QueuePayload | null;
-  /** Resolves with true when money may have come free; with false when none will, or the signal aborts. */
+/** Where rows go that are to be called. */
+export interface RowOffers {
+  /** false: there is no money for the row now. */
+  offer(task: RowTask): boolean;
+  /** Nothing more comes soon: what was offered is put. */
+  flush(): void;
+  /** Resolves with true when money may have come free; with false when none will. */
   room(signal: AbortSignal): Promise<boolean>;
 }
 
 /**
- * Streams rows onto the queue, under back-pressure. Returns how many it put there; ends early, with no
+ * Offers the rows of an input, under back-pressure. Returns how many there were; ends early, with no
  * error, when the signal aborts or no money is left.
  */
 export async function produce(options: ProducerOptions): Promise<number> {
-  const { window, signal } = options;
-  let batch: QueuePayload[] = [];
-  let characters = 0;
-  let enqueued = 0;
-  let batchRows = Math.min(FIRST_BATCH_ROWS, options.batchRows);
-  const underWay = new Set<Promise<void>>();
-
-  const flush = async (): Promise<void> => {
-    if (batch.length === 0) return;
-    await window.room(batch.length, characters);
-    if (signal.aborted) return;
-    window.take(batch.length, characters);
-    const adding = enqueuePatiently(options, batch);
-    underWay.add(adding);
-    void adding.then(() => underWay.delete(adding));
-    enqueued += batch.length;
-    batch = [];
-    characters = 0;
-    if (underWay.size >= (batchRows < options.batchRows ? 1 : BATCHES_UNDER_WAY))
-      await Promise.race(underWay);
-    if (batchRows === options.batchRows || enqueued < options.places) return;
-    batchRows = options.batchRows;
-    await window.nextRelease(FIRST_CALLS_MS);
-  };
-
-  try {
-    for await (const rows of options.batches) {
-      for (const row of rows) {
-        if (row.rowIndex >= options.endRow) break;
-        if (options.isSettled(row.rowIndex)) continue;
-        const made = row.problem ?? options.build(row);
-        const built = made instanceof Promise ? await made : made;
-        if ("kind" in built) {
-          options.reject(row, built);
-          continue;
-        }
-        if (options.answerAtOnce !== undefined && (await options.answerAtOnce(built))) continue;
-        let paid = options.funds === undefined ? built : options.funds.reserve(built);
-        while (paid === null) {
-          await flush();
-          if (options.funds === undefined || !(await options.funds.room(signal))) return enqueued;
-          paid = options.funds.reserve(built);
-        }
-        batch.push(paid);
-        characters += payloadCharacters(built);
-        if (batch.length >= Math.min(batchRows, window.size) || characters >= BATCH_CHARACTERS) await flush();
-        if (signal.aborted) return enqueued;
-      }
-      if ((rows.at(-1)?.rowIndex ?? 0) >= options.endRow) break;
-      if (signal.aborted) return enqueued;
+  const { offers } = options;
+  let offered = 0;
+  for await (const rows of options.batches) {
+    for (const row of rows) {
+      if (options.signal.aborted) return offered;
+      if (row.rowIndex >= options.endRow) break;
+      if (options.isSettled(row.rowIndex)) continue;
+      const task = await taskOf(row, options);
+      if (task === null) continue;
+      if (!(await offerRow(task, options))) return offered;
+      offered++;
+      if (offered === options.places) await letBegin(options);
     }
-    await flush();
-    return enqueued;
-  } finally {
-    await Promise.all(underWay);
+    if ((rows.at(-1)?.rowIndex ?? 0) >= options.endRow) break;
   }
+  offers.flush();
+  return offered;
 }
 
-/** Length of a row's payload, but for what is small in any. */
-export function payloadCharacters(payload: QueuePayload): number {
+/** null: the row has its result already. */
+async function taskOf(row: InputRow, options: ProducerOptions): Promise<RowTask | null> {
+  const made = row.problem ?? options.build(row);
+  const built = made instanceof Promise ? await made : made;
+  if ("kind" in built) {
+    options.reject(row, built);
+    return null;
+  }
+  if (options.answerAtOnce !== undefined && (await options.answerAtOnce(built))) return null;
+  return built;
+}
+
+/** false: there is no money for it, and none will come. */
+async function offerRow(task: RowTask, options: ProducerOptions): Promise<boolean> {
+  const { offers, window, signal } = options;
+  const characters = taskCharacters(task);
+  if (!window.hasRoom(1, characters)) {
+    offers.flush();
+    await window.room(options.batchRows, characters);
+    if (signal.aborted) return false;
+  }
+  while (!offers.offer(task)) {
+    offers.flush();
+    if (!(await offers.room(signal))) return false;
+  }
+  window.take(1, characters);
+  return true;
+}
+
+/** What is busy making many rows starts no call meanwhile. */
+async function letBegin({ offers, window }: ProducerOptions): Promise<void> {
+  offers.flush();
+  await window.nextRelease(FIRST_CALLS_MS);
+}
+
+/** Length of a row's request, but for what is small in any. */
+export function taskCharacters({ request }: RowTask): number {
   let size = 0;
-  for (const { content } of payload.request.messages) {
+  for (const { content } of request.messages) {
     if (typeof content === "string") size += content.length;
     else for (const part of content) size += part.type === "text" ? part.text.length : part.url.length;
   }
   return size;
-}
-
-async function enqueuePatiently(options: ProducerOptions, batch: readonly QueuePayload[]): Promise<void> {
-  for (;;) {
-    try {
-      await options.enqueue(batch);
-      return;
-    } catch (error) {
-      options.onEnqueueError(error as Error);
-      if (options.signal.aborted) return;
-      await new Promise((resolve) => setTimeout(resolve, RETRY_ENQUEUE_MS));
-    }
-  }
 }

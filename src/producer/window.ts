@@ -34,13 +34,16 @@ export class Window {
     this.#waiting?.();
   }
 
+  hasRoom(rows: number, characters: number): boolean {
+    const isFull =
+      this.free < Math.min(rows, this.size) ||
+      this.maxCharacters - this.#characters < Math.min(characters, this.maxCharacters);
+    return !isFull || this.#closed;
+  }
+
   /** Resolves when there is room for so much, or the window is closed. One caller at a time. */
   async room(rows: number, characters: number): Promise<void> {
-    const rowsNeeded = Math.min(rows, this.size);
-    const charactersNeeded = Math.min(characters, this.maxCharacters);
-    const isFull = (): boolean =>
-      this.free < rowsNeeded || this.maxCharacters - this.#characters < charactersNeeded;
-    while (isFull() && !this.#closed) {
+    while (!this.hasRoom(rows, characters)) {
       await new Promise<void>((resolve) => {
         this.#waiting = resolve;
       });

@@ -5,6 +5,7 @@ import { displayQueueUrl } from "./names.js";
 /** How long a first connection may take before the queue URL counts as wrong. */
 const CONNECT_TIMEOUT_MS = 5_000;
 const MAX_RECONNECT_DELAY_MS = 2_000;
+const CLOSE_MS = 2_000;
 
 /**
  * Connects to Redis and makes sure that somebody answers there. Later interruptions are waited out:
@@ -54,6 +55,15 @@ class ForgetfulRedis extends Redis {
     reply.then(forget, forget);
     return reply;
   }
+}
+
+/** A server that is not there is not waited for. */
+export async function disconnectRedis(redis: Redis): Promise<void> {
+  const patience = new Promise((resolve) =>
+    setTimeout(resolve, redis.status === "ready" ? CLOSE_MS : 0).unref(),
+  );
+  await Promise.race([redis.quit().catch(() => {}), patience]);
+  redis.disconnect();
 }
 
 async function checkServer(redis: Redis, warn: (message: string) => void): Promise<void> {

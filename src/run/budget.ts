@@ -1,48 +1,75 @@
 import { HaltError } from "../errors.js";
-import type { QueuePayload } from "../queue/payload.js";
-import type { Money, Result } from "../types.js";
+import type { RowTask } from "../protocol/events.js";
+import type { EndedCall, LedgerListener, OpenStart } from "../protocol/ledger.js";
+import type { CallBound, ModelRequest, Money, Usage } from "../types.js";
 import { formatMoney, toExact, toNumber, type ExactAmount } from "../usage/index.js";
-import { costlyStarts } from "../worker/billing.js";
-import { BUDGET_SPENT } from "../worker/funds.js";
 import { translationParts } from "../worker/long-translation.js";
-import type { CallPrices } from "./call-prices.js";
 
+/** Code of the halt of a run whose budget is spent. */
+export const BUDGET_SPENT = "budget_spent";
 /** Share of the budget at which the user is told, in percent. */
 const WARN_AT_PERCENT = 80n;
+
+/** What calls cost, in one currency. */
+export interface BudgetPrices {
+  /** ISO 4217. */
+  readonly currency: string;
+  /** The most that one call of the request can cost. */
+  atMost(request: ModelRequest): ExactAmount;
+  atMostWithin(model: string, bound: CallBound): ExactAmount;
+  of(usage: Usage, model: string): ExactAmount;
+}
 
 export interface BudgetOptions {
   /** In the currency of `prices`. */
   readonly amount: number;
-  readonly prices: CallPrices;
+  readonly prices: BudgetPrices;
   readonly runId: string;
-  /** Calls of the model per row, the first included. */
+  /** Attempts per row that count, the first included. */
   readonly attempts: number;
   /** Told once, when most of the budget is spent. */
   readonly onWarning: (message: string) => void;
 }
 
+/** Money that one row ties up. */
+interface RowMoney {
+  /** For the calls that its lease may still make, the one under way included. */
+  reserved: ExactAmount;
+  /** Of one call. */
+  once: ExactAmount;
+  /** Calls whose end is not known, and which no reservation covers any more, by worker and key. */
+  readonly lost: Map<string, ExactAmount>;
+  /** Calls under way within the reservation. */
+  readonly running: Map<string, ExactAmount>;
+}
+
 /**
- * Keeps the promise that a run costs no more than its budget.
+ * Keeps the promise that a run costs no more than its budget. It hears all of the journal, so it knows the same after a restart.
  *
- * Money is in one of three places: *spent* (on disk in the journal, with calls that were possibly billed at
- * their bound), *reserved* (for rows on the queue, at the bound of every call that the row may still make)
- * and free. A row goes on the queue only with money reserved, so whatever the workers do, and wherever they
- * are, the sum stays within the budget. A settled row gives back what it did not use.
+ * Money is *spent* (calls that ended: at their price, or at their bound where their tokens are not known), *reserved* (for
+ * rows in leases: every call that the row may still make, at its bound), *lost* (starts without an end of rows that
+ * are in no lease, at their bound), or free. A row goes into a lease only with money reserved, so whatever workers do, and
+ * wherever they are, the sum stays within the budget.
  *
  * When the free money covers a row's first calls but not all of its attempts, it is taken alone, with fewer;
  * when it does not cover one call and nothing is reserved, the budget is spent.
  */
-export class Budget {
+export class Budget implements LedgerListener {
   readonly #options: BudgetOptions;
   readonly #limit: ExactAmount;
-  readonly #prices: CallPrices;
-  readonly #reserved = new Map<number, ExactAmount>();
-  #reservedSum = 0n;
+  readonly #prices: BudgetPrices;
+  readonly #rows = new Map<number, RowMoney>();
   #spent = 0n;
+  #reserved = 0n;
+  #lost = 0n;
+  #reservedRows = 0;
+  /** The highest bound of a call so far: what one costs of which nothing is known. */
+  #highestOnce = 0n;
+  #unknownStarts = 0;
   #needed: ExactAmount | null = null;
   #warned = false;
   #waiting: (() => void) | null = null;
-  /** A release came after the last refusal: whoever was refused should ask again. */
+  /** Money came free after the last refusal: whoever was refused should ask again. */
   #released = false;
 
   constructor(options: BudgetOptions) {
@@ -55,84 +82,75 @@ export class Budget {
     return this.#money(this.#spent);
   }
 
-  /** Set when a row could not be paid for although no other row holds money. */
+  /** Set when a row could not be paid for although no other row has money reserved. */
   get isSpent(): boolean {
     return this.#needed !== null;
   }
 
-  /** True while rows wait for money that rows on the queue may give back. */
+  /** True while rows wait for money that rows in leases may give back. */
   get isWaiting(): boolean {
     return this.#waiting !== null;
   }
 
-  /** Counts what a result cost. `isExtra`: its row had one already, whose earlier attempts are counted. */
-  count(result: Result & { readonly reused?: unknown }, isExtra: boolean): void {
-    if (result.reused !== undefined) return;
-    const isWhole = !isExtra || result.orphaned === true;
-    const usages = [...(isWhole ? (result.priorUsages ?? []) : []), ...(result.usage ? [result.usage] : [])];
-    for (const usage of usages) this.#spent += this.#prices.of(usage, result.model);
-    if (isWhole && result.possiblyBilled > 0 && result.callBound !== undefined) {
-      this.#spent +=
-        BigInt(result.possiblyBilled) * this.#prices.atMostWithin(result.model, result.callBound);
-    }
+  /** Starts of which nothing but their number is known, at most. */
+  set unknownStarts(starts: number) {
+    this.#unknownStarts = starts;
+  }
+
+  started(start: OpenStart): void {
+    const money = this.#moneyOf(start.rowIndex);
+    const cost = start.bound === null ? money.once : this.#bound(start.model, start.bound);
+    if (money.reserved > 0n) money.running.set(nameOf(start), cost);
+    else this.#lose(money, nameOf(start), cost);
+  }
+
+  voided(start: OpenStart): void {
+    this.#close(start);
+  }
+
+  ended(call: EndedCall, start: OpenStart | undefined): void {
+    const cost = this.#costOf(call);
+    const wasReserved = start !== undefined && this.#close(start);
+    this.#spent += cost;
+    if (wasReserved && call.billing !== "free") this.#useUp(call.rowIndex);
     this.#warnIfDue();
   }
 
-  /** The row is on disk: what it did not use is free again. */
+  /** The row is in no lease any more: what it did not use is free, but for calls that nobody knows the end of. */
   release(rowIndex: number): void {
-    this.#reservedSum -= this.#reserved.get(rowIndex) ?? 0n;
-    this.#reserved.delete(rowIndex);
+    const money = this.#rows.get(rowIndex);
+    if (money === undefined) return;
+    if (money.reserved > 0n) this.#reservedRows--;
+    this.#reserved -= money.reserved;
+    money.reserved = 0n;
+    for (const [name, cost] of money.running) this.#lose(money, name, cost);
+    money.running.clear();
+    if (money.lost.size === 0) this.#rows.delete(rowIndex);
     this.#released = true;
     this.#waiting?.();
   }
 
-  /** Reserves money for a row that is new to the queue. Returns it with the calls that are paid for; null: not now. */
-  reserve(payload: QueuePayload): QueuePayload | null {
-    if (this.#reserved.has(payload.rowIndex)) return payload; // a row that the queue still held
-    const once = this.#prices.atMost(payload.request);
-    const paidStarts = this.#take(payload.rowIndex, 0n, once, this.#callsOf(payload));
-    return paidStarts === null ? null : { ...payload, paidStarts };
-  }
-
-  /**
-   * Reserves for a row that the queue held when its coordinator came back: the calls it made, which no
-   * journal line tells of, and those it may still make. Returns its starts that are paid for. Without money
-   * for further ones that is what it has had; the calls it made are spent then.
-   */
-  reserveStarted(payload: QueuePayload, starts: number): number {
-    const costly = costlyStarts(payload, starts);
-    const made = this.#madeCost(payload, costly);
-    const more = this.#takeStarted(payload, costly, made);
-    if (more === null) this.#spent += made;
-    return costly + (more ?? 0);
-  }
-
-  /**
-   * Reserves more for a row that was taken with fewer calls than it may make, now that it is known what its
-   * first ones cost. Returns its starts that are paid for; null: there is no money for another.
-   */
-  reserveMore(payload: QueuePayload, starts: number): number | null {
-    const { rowIndex } = payload;
-    const costly = costlyStarts(payload, starts);
-    const before = this.#reserved.get(rowIndex) ?? 0n;
-    this.#reserved.delete(rowIndex);
-    this.#reservedSum -= before;
-    const more = this.#takeStarted(payload, costly, this.#madeCost(payload, costly));
-    if (more !== null) return costly + more;
-    this.#reserved.set(rowIndex, before);
-    this.#reservedSum += before;
-    this.#needed = null; // the row holds money: it is not for the producer to end the run
-    return null;
-  }
-
-  /**
-   * Reserves anew for a row that a queue server lost. What was reserved for it before is spent: nobody knows
-   * what became of its calls.
-   */
-  reserveAgain(payload: QueuePayload): QueuePayload | null {
-    this.#spent += this.#reserved.get(payload.rowIndex) ?? 0n;
-    this.release(payload.rowIndex);
-    return this.reserve(payload);
+  /** Reserves money for a row that is to go into a lease. Returns it with the calls that are paid for; null: not now. */
+  reserve(task: RowTask): RowTask | null {
+    const once = this.#prices.atMost(task.request);
+    if (once > this.#highestOnce) this.#highestOnce = once;
+    const calls = this.#callsOf(task);
+    const unknown = BigInt(this.#unknownStarts) * this.#highestOnce;
+    const free = this.#limit - this.#spent - this.#reserved - this.#lost - unknown;
+    const affordable = once === 0n ? BigInt(calls) : free / once;
+    const isAlone = this.#reservedRows === 0;
+    if (free < 0n || affordable < (isAlone ? 1n : BigInt(calls))) {
+      if (isAlone) this.#needed = once;
+      this.#released = false;
+      return null;
+    }
+    const paidCalls = affordable < BigInt(calls) ? Number(affordable) : calls;
+    const money = this.#moneyOf(task.rowIndex);
+    money.once = once;
+    money.reserved = BigInt(paidCalls) * once;
+    this.#reserved += money.reserved;
+    if (money.reserved > 0n) this.#reservedRows++;
+    return { ...task, paidCalls };
   }
 
   /** Resolves with true when money may have come free; with false when none will, or the signal aborts. */
@@ -157,9 +175,10 @@ export class Budget {
       this.#needed === null
         ? ", and another attempt for the row at hand could cost more than what is left"
         : `, and the next call could cost ${this.#show(this.#needed)}`;
-    const atLeast = Math.max(amount * 2, toNumber(this.#spent + (this.#needed ?? 0n)));
+    const used = this.#spent + this.#lost;
+    const atLeast = Math.max(amount * 2, toNumber(used + (this.#needed ?? 0n)));
     return new HaltError(
-      `The budget of ${this.#show(this.#limit)} is spent: ${this.#show(this.#spent)} used${needed}.`,
+      `The budget of ${this.#show(this.#limit)} is spent: ${this.#show(used)} used${needed}.`,
       {
         code: BUDGET_SPENT,
         hint: `Go on with a higher one:  promptmill resume ${runId} --budget ${Number(atLeast.toPrecision(3))}`,
@@ -167,44 +186,66 @@ export class Budget {
     );
   }
 
-  #take(rowIndex: number, made: ExactAmount, once: ExactAmount, calls: number): number | null {
-    const free = this.#limit - this.#spent - this.#reservedSum - made;
-    const affordable = once === 0n ? BigInt(calls) : free / once;
-    const isAlone = this.#reserved.size === 0;
-    if (free < 0n || affordable < (isAlone ? 1n : BigInt(calls))) {
-      if (isAlone) this.#needed = once;
-      this.#released = false;
-      return null;
-    }
-    const granted = affordable < BigInt(calls) ? Number(affordable) : calls;
-    const amount = made + BigInt(granted) * once;
-    this.#reserved.set(rowIndex, amount);
-    this.#reservedSum += amount;
-    return granted;
+  #costOf({ billing, usage, model, bound, rowIndex }: EndedCall): ExactAmount {
+    if (billing === "free") return 0n;
+    if (billing === "billed" && usage !== null) return this.#prices.of(usage, model);
+    return bound === null ? (this.#rows.get(rowIndex)?.once ?? this.#highestOnce) : this.#bound(model, bound);
   }
 
-  #takeStarted(payload: QueuePayload, costly: number, made: ExactAmount): number | null {
-    const calls = Math.max(1, this.#callsOf(payload) - costly);
-    return this.#take(payload.rowIndex, made, this.#prices.atMost(payload.request), calls);
+  /** A reserved call was made: the reservation is for the others. */
+  #useUp(rowIndex: number): void {
+    const money = this.#moneyOf(rowIndex);
+    const used = money.once < money.reserved ? money.once : money.reserved;
+    money.reserved -= used;
+    this.#reserved -= used;
+    if (used > 0n && money.reserved === 0n) this.#reservedRows--;
   }
 
-  /** What the costly starts of a row cost: known for those that ended, at their bound for all others. */
-  #madeCost({ priorUsages = [], request }: QueuePayload, costly: number): ExactAmount {
-    const known = priorUsages.reduce((sum, usage) => sum + this.#prices.of(usage, request.model), 0n);
-    return known + BigInt(Math.max(0, costly - priorUsages.length)) * this.#prices.atMost(request);
+  /** Returns whether the start was within a reservation. */
+  #close(start: OpenStart): boolean {
+    const money = this.#rows.get(start.rowIndex);
+    if (money === undefined) return false;
+    const name = nameOf(start);
+    if (money.running.delete(name)) return true;
+    this.#lost -= money.lost.get(name) ?? 0n;
+    money.lost.delete(name);
+    if (money.lost.size === 0 && money.running.size === 0 && money.reserved === 0n)
+      this.#rows.delete(start.rowIndex);
+    return false;
+  }
+
+  #lose(money: RowMoney, name: string, cost: ExactAmount): void {
+    money.lost.set(name, cost);
+    this.#lost += cost;
+    this.#warnIfDue();
+  }
+
+  #bound(model: string, bound: CallBound): ExactAmount {
+    const cost = this.#prices.atMostWithin(model, bound);
+    if (cost > this.#highestOnce) this.#highestOnce = cost;
+    return cost;
   }
 
   /** All calls that may be billed for a row: its attempts, and the parts of a long translation. */
-  #callsOf(payload: QueuePayload): number {
-    return this.#options.attempts - 1 + translationParts(payload);
+  #callsOf(task: RowTask): number {
+    const parts = translationParts(task) - (task.translated?.parts ?? 0);
+    return Math.max(1, this.#options.attempts - task.ended) - 1 + parts;
+  }
+
+  #moneyOf(rowIndex: number): RowMoney {
+    let money = this.#rows.get(rowIndex);
+    if (money === undefined) {
+      money = { reserved: 0n, once: 0n, lost: new Map(), running: new Map() };
+      this.#rows.set(rowIndex, money);
+    }
+    return money;
   }
 
   #warnIfDue(): void {
-    if (this.#warned || this.#spent * 100n < this.#limit * WARN_AT_PERCENT) return;
+    const used = this.#spent + this.#lost;
+    if (this.#warned || used * 100n < this.#limit * WARN_AT_PERCENT) return;
     this.#warned = true;
-    this.#options.onWarning(
-      `${this.#show(this.#spent)} of the budget of ${this.#show(this.#limit)} is spent.`,
-    );
+    this.#options.onWarning(`${this.#show(used)} of the budget of ${this.#show(this.#limit)} is spent.`);
   }
 
   #money(amount: ExactAmount): Money {
@@ -214,4 +255,8 @@ export class Budget {
   #show(amount: ExactAmount): string {
     return formatMoney(this.#money(amount));
   }
+}
+
+function nameOf({ worker, key }: OpenStart): string {
+  return `${worker} ${key}`;
 }

@@ -55,9 +55,11 @@ export function changedJob(
     file: job.file,
     baseDir: session.cwd,
   });
+  const { timeoutIsDefault = false, ...kept } = job;
   return {
     job: {
-      ...job,
+      ...kept,
+      ...(timeoutIsDefault && !("timeout" in set) ? { timeoutIsDefault } : {}),
       model: changed.model,
       preset: changed.preset,
       parameters: changed.parameters,

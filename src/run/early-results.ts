@@ -1,6 +1,6 @@
 import { rm, statfs } from "node:fs/promises";
 import { performance } from "node:perf_hooks";
-import type { JournalIndex } from "../writer/journal-index.js";
+import type { RowTable } from "../protocol/row-table.js";
 
 /** Rows settled by this process before results are begun: fewer are written in a moment at the end. */
 const WORTH_BEGINNING = 1_000;
@@ -20,7 +20,7 @@ export interface EarlyResultsOptions<T> {
   /** Files that an attempt to be early writes to, renamed when it ends well. */
   readonly partialFiles: readonly string[];
   /** Writes all rows, in order. With a gate it asks before each batch of them. */
-  readonly write: (index: JournalIndex, gate: RowGate | null) => Promise<T>;
+  readonly write: (index: RowTable, gate: RowGate | null) => Promise<T>;
   /** @default 512 MB */
   readonly minFreeBytes?: number;
 }
@@ -35,7 +35,7 @@ export interface EarlyResultsOptions<T> {
  */
 export class EarlyResults<T> {
   readonly #options: EarlyResultsOptions<T>;
-  #index: JournalIndex | null = null;
+  #index: RowTable | null = null;
   #settled = 0;
   #writing: Promise<T | null> | null = null;
   /** All rows before it are settled. */
@@ -50,7 +50,7 @@ export class EarlyResults<T> {
   }
 
   /** From here on rows of this index are settled. */
-  begin(index: JournalIndex): void {
+  begin(index: RowTable): void {
     this.#index = index;
   }
 
@@ -67,7 +67,7 @@ export class EarlyResults<T> {
   }
 
   /** Every row of the index is settled: resolves when the files are whole. Rejects when they cannot be written. */
-  async finish(index: JournalIndex): Promise<T> {
+  async finish(index: RowTable): Promise<T> {
     this.#stop("finished");
     const early = await this.#writing;
     if (early !== null) return early;
@@ -82,7 +82,7 @@ export class EarlyResults<T> {
     await this.#removePartial();
   }
 
-  async #mayWrite(index: JournalIndex, lastRow: number): Promise<void> {
+  async #mayWrite(index: RowTable, lastRow: number): Promise<void> {
     this.#wanted = lastRow;
     if (this.#end === null && !this.#isReady(index)) {
       await new Promise<void>((resolve) => {
@@ -110,7 +110,7 @@ export class EarlyResults<T> {
     return performance.eventLoopUtilization(before).utilization > MAX_BUSY;
   }
 
-  #isReady(index: JournalIndex): boolean {
+  #isReady(index: RowTable): boolean {
     while (this.#next <= this.#wanted && index.isSettled(this.#next)) this.#next++;
     return this.#next > this.#wanted;
   }

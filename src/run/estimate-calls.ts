@@ -3,7 +3,7 @@ import { HaltError } from "../errors.js";
 import { imageRootOf, inlineLocalImages } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import { loadImage, ProviderError, type Provider } from "../provider/index.js";
-import type { QueuePayload } from "../queue/payload.js";
+import type { RowTask } from "../protocol/events.js";
 import type { Usage } from "../types.js";
 import { estimateRequestTokens } from "../usage/index.js";
 
@@ -27,7 +27,7 @@ export interface SampleCalls {
  */
 export async function callSample(
   provider: Provider,
-  payloads: readonly QueuePayload[],
+  payloads: readonly RowTask[],
   job: Pick<ResolvedJob, "concurrency" | "timeoutMs" | "imageRoot" | "baseDir">,
   signal: AbortSignal,
 ): Promise<SampleCalls> {
@@ -42,6 +42,10 @@ export async function callSample(
         const startedAt = performance.now();
         try {
           const { usage } = await provider.call(request, { signal, timeoutMs: job.timeoutMs });
+          if (usage === null) {
+            failures["usage_unknown"] = (failures["usage_unknown"] ?? 0) + 1;
+            return;
+          }
           const latencyMs = performance.now() - startedAt;
           if (usage === null) {
             failures["usage_unknown"] = (failures["usage_unknown"] ?? 0) + 1;

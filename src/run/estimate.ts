@@ -3,7 +3,7 @@ import { UsageError } from "../errors.js";
 import { loadJob, resolveJob, shortRequestDigest, type JobDefinition } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import { callBound, wantsThinking, type Vendor } from "../provider/index.js";
-import type { QueuePayload } from "../queue/payload.js";
+import type { RowTask } from "../protocol/events.js";
 import type { SimulatorOptions } from "../simulator/index.js";
 import type { Money } from "../types.js";
 import { estimateRequestTokens, exactCost, MoneySum, outputTokenBound } from "../usage/index.js";
@@ -82,7 +82,7 @@ export async function estimate(options: EstimateOptions): Promise<Estimate> {
     const place = { provider: job.provider, region: models.priceRegion };
     const reuse = await openReuse(session.runsRoot, "", job, session.log);
     const sample = new Sample<SampledRow>(options.sample ?? DEFAULT_SAMPLE);
-    const toCall = new Sample<QueuePayload>(wanted, 2);
+    const toCall = new Sample<RowTask>(wanted, 2);
     let reused = 0;
     const prepared = await prepareInput(job, {
       limit: options.limit ?? null,
@@ -155,7 +155,7 @@ async function readJob(
   });
 }
 
-function sampledRow({ request }: QueuePayload, vendor: Vendor): SampledRow {
+function sampledRow({ request }: RowTask, vendor: Vendor): SampledRow {
   const { maxTokens, maxCompletionTokens } = request.parameters;
   const isLimited = maxTokens !== undefined || maxCompletionTokens !== undefined;
   return {
@@ -170,7 +170,7 @@ function sampledRow({ request }: QueuePayload, vendor: Vendor): SampledRow {
 
 async function makeCalls(
   models: ModelServer,
-  payloads: readonly QueuePayload[],
+  payloads: readonly RowTask[],
   job: ResolvedJob,
   signal: AbortSignal,
 ): Promise<SampleCalls> {

@@ -1,9 +1,8 @@
 import { UsageError } from "../errors.js";
 import { existsSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
+import { foldJournal } from "../journal/index.js";
 import type { OutputOptions } from "../job/resolved-job.js";
-import { JournalIndex } from "../writer/journal-index.js";
-import { loadJournal } from "../writer/journal-load.js";
 import { writeResults, type ResultFiles } from "./finalise.js";
 import { rowsOfFile } from "./row-source.js";
 import { findRun, readRunRecord } from "./run-directory.js";
@@ -28,24 +27,20 @@ export async function exportRun(
 ): Promise<{ files: Pick<ResultFiles, "results" | "errors">; warnings: readonly string[] }> {
   const directory = findRun(options.runsRoot, options.run);
   const record = await readRunRecord(directory);
-  const journalPath = join(directory, "journal.jsonl");
   if (!existsSync(record.input.path)) {
     throw new UsageError(`The input of the run is gone: ${record.input.path}`, {
       code: "input_missing",
       hint: "Put it back: results are made from the input and the journal.",
     });
   }
-  const index = existsSync(journalPath)
-    ? (await loadJournal(journalPath, record.rows)).index
-    : new JournalIndex();
+  const { rows } = await foldJournal({ directory, identity: record.identity, rows: record.rows });
   const job = { ...record.job, output: { ...record.job.output, ...options.output } };
-  const target = options.to === undefined ? directory : resolve(options.to);
-  const file = (name: string): string => join(name === "journal.jsonl" ? directory : target, name);
-  const { files, warnings } = await writeResults(
-    { ...record, job },
-    index,
-    rowsOfFile(record.input, record.job.input),
-    file,
-  );
+  const { files, warnings } = await writeResults({
+    record: { ...record, job },
+    directory,
+    target: options.to === undefined ? directory : resolve(options.to),
+    rows,
+    source: rowsOfFile(record.input, record.job.input),
+  });
   return { files, warnings };
 }

@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
+import { join } from "node:path";
 import type { ResolvedJob } from "../job/resolved-job.js";
+import type { RowTable } from "../protocol/row-table.js";
 import type { UsageReport } from "../usage/index.js";
 import { writeFileAtomically } from "../writer/atomic-file.js";
-import type { JournalIndex } from "../writer/journal-index.js";
 import { writeResultFiles } from "../writer/results.js";
 import { answerColumns } from "./answer-columns.js";
 import type { RowGate } from "./early-results.js";
@@ -30,19 +31,26 @@ export function resultFileNames({ output }: Pick<ResolvedJob, "output">): readon
   return [`results.${output.format}`, "errors.jsonl"];
 }
 
-/** Derives results and errors from input and journal. No call is made. With a gate, while rows are still being called. */
-export async function writeResults(
-  record: RunRecord,
-  index: JournalIndex,
-  source: RowSource,
-  file: (name: string) => string,
-  gate: RowGate | null = null,
-): Promise<DerivedFiles> {
+export interface WriteResultsOptions {
+  readonly record: RunRecord;
+  /** Folder of the run. */
+  readonly directory: string;
+  /** Where the files go. @default the folder of the run */
+  readonly target?: string;
+  readonly rows: RowTable;
+  readonly source: RowSource;
+  /** Rows are still being called: says when they may be written. */
+  readonly gate?: RowGate | null;
+}
+
+/** Derives results and errors from input and journal. No call is made. */
+export async function writeResults(options: WriteResultsOptions): Promise<DerivedFiles> {
+  const { record, directory, target = directory, rows, source, gate = null } = options;
   const { job, input } = record;
-  const [results, errors] = resultFileNames(job).map(file) as [string, string];
+  const [results, errors] = resultFileNames(job).map((name) => join(target, name)) as [string, string];
   const { failed, truncated, overlong } = await writeResultFiles({
-    journalPath: file("journal.jsonl"),
-    index,
+    directory,
+    index: rows,
     batches: source(),
     endRow: record.rows,
     columns: input.columns,

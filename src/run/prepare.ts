@@ -10,11 +10,11 @@ import {
 } from "../job/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
 import { checkRequest, type Vendor } from "../provider/index.js";
-import type { QueuePayload } from "../queue/payload.js";
+import type { RowTask } from "../protocol/events.js";
 import type { ModelRequest } from "../types.js";
 import { checkOutput } from "./answer-columns.js";
 import { LocalImageCheck } from "./local-images.js";
-import { requestMaker } from "./row-payload.js";
+import { requestMaker } from "./row-task.js";
 import { RowKeeper } from "./row-source.js";
 
 /** What is known once every row has been looked at and nothing has been called. */
@@ -34,7 +34,7 @@ export interface PrepareOptions {
   /** Whose models answer: decides what can be seen to be wrong with a request. @default model-studio */
   readonly vendor?: Vendor;
   /** Sees each row of the run that became a request; local images are still file: URLs. */
-  readonly onRequest?: (payload: QueuePayload) => void;
+  readonly onRequest?: (payload: RowTask) => void;
 }
 
 /**
@@ -66,13 +66,13 @@ export async function prepareInput(job: ResolvedJob, options: PrepareOptions): P
     if (hasLocalImages(payload.request)) return checkWithImages(row, payload);
     check(row, payload, payload.request);
   };
-  const check = (row: InputRow, payload: QueuePayload, request: ModelRequest): void => {
+  const check = (row: InputRow, payload: RowTask, request: ModelRequest): void => {
     const { problems, warnings: found } = checkRequest(request, job.protocol, options.vendor);
     for (const warning of found) warnings.add(warning);
     if (problems.length > 0) throw requestRefused(job, row, problems);
     options.onRequest?.(payload);
   };
-  const checkWithImages = async (row: InputRow, payload: QueuePayload): Promise<void> => {
+  const checkWithImages = async (row: InputRow, payload: RowTask): Promise<void> => {
     try {
       check(row, payload, await images.check(payload.request));
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { InputSummary } from "../input/index.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
+import type { RunPricing } from "./run-pricing.js";
 
 /**
  * - running: under way, or its process died (then nobody holds the lock)
@@ -13,10 +14,14 @@ export type RunState = "running" | "finished" | "halted" | "interrupted";
 export interface RunRecord {
   readonly schemaVersion: 1;
   readonly runId: string;
+  /** A UUID made once, and again for another input: in every key, lease and event of the run. */
+  readonly identity: string;
   readonly state: RunState;
   readonly job: ResolvedJob;
   /** As the first pass found it; `sha256` and `bytes` are of the raw file. */
   readonly input: InputSummary;
+  /** Absent in runs of earlier versions that did not go on since: then it is found out from the job. */
+  readonly pricing?: RunPricing;
   /** Rows of this run: the input's, or fewer by --limit. */
   readonly rows: number;
   readonly counts: { readonly succeeded: number; readonly failed: number; readonly truncated: number };
@@ -26,8 +31,6 @@ export interface RunRecord {
     readonly kind: "redis" | "embedded";
     /** Without user and password. */
     readonly url: string;
-    /** Embedded: the database folder. */
-    readonly directory: string | null;
   };
   readonly createdAt: string;
   /** Of the last start: run, resume or retry. */

@@ -11,8 +11,6 @@ export function rejectedResult(row: InputRow, error: RowError, job: ResolvedJob)
     model: job.model,
     preset: job.preset,
     attempts: 0,
-    attemptsStarted: 0,
-    possiblyBilled: 0,
     requestId: null,
     usage: null,
     latencyMs: 0,

@@ -1,22 +1,25 @@
 import { readFile } from "node:fs/promises";
 import { UsageError } from "../errors.js";
+import type { Config } from "../config.js";
 import {
-  collectRuns,
   compareWithBill,
   readBill,
   type BillComparison,
   type CompareOptions,
-  type PriceTable,
   type RunUsage,
 } from "../usage/index.js";
+import { collectRuns } from "./collect-runs.js";
+import { configuredPrices } from "./prices.js";
 import { findRun } from "./run-directory.js";
+import { pricingOf } from "./run-pricing.js";
 
 export interface ReportRunsOptions {
   readonly runsRoot: string;
   /** Run ids, run directories or folders of them; none: every run below `runsRoot`. */
   readonly runs: readonly string[];
-  readonly prices: PriceTable;
-  /** Apply `prices` anew instead of what each run was priced with when it ended. */
+  /** Its prices, and where the calls of runs went that do not say it themselves. */
+  readonly config: Config;
+  /** Apply today's prices anew instead of what each run was priced with when it ended. */
   readonly reprice: boolean;
   /** Count simulated runs, which cost nothing. Runs that are named are counted in any case. */
   readonly simulated: boolean;
@@ -30,9 +33,13 @@ export interface ReportRuns {
 
 /** The runs that a report is about. UsageError when a name means none, or there is no folder of runs. */
 export async function reportRuns(options: ReportRunsOptions): Promise<ReportRuns> {
-  const { runsRoot, prices, reprice } = options;
+  const { runsRoot, config, reprice } = options;
   const paths = options.runs.length === 0 ? [runsRoot] : options.runs.map((run) => pathOf(runsRoot, run));
-  const found = await collectRuns(paths, { prices, reprice });
+  const found = await collectRuns(paths, {
+    prices: configuredPrices(config),
+    reprice,
+    pricingOf: (job) => pricingOf(job, config),
+  });
   const counts = (run: RunUsage): boolean =>
     !run.simulated || options.simulated || paths.includes(run.directory);
   const runs = found.filter(counts);

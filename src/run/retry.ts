@@ -1,9 +1,8 @@
 import { UsageError } from "../errors.js";
+import { foldJournal, JournalReader } from "../journal/index.js";
+import { RowState } from "../protocol/row-table.js";
 import type { Result } from "../types.js";
-import { RowState, type JournalIndex } from "../writer/journal-index.js";
-import { loadJournal } from "../writer/journal-load.js";
-import { JournalReader } from "../writer/journal-reader.js";
-import { Journal } from "../writer/journal.js";
+import type { RunRecord } from "./record.js";
 
 /** Which settled rows to call again. Without any, all failed ones. */
 export interface RetrySelection {
@@ -15,20 +14,23 @@ export interface RetrySelection {
   readonly finishReasons?: readonly string[] | undefined;
 }
 
-/** Rows that a selection means, in ascending order. Rows that succeeded are never among them unless asked for. */
+/**
+ * Rows that a selection means, in ascending order. Rows that succeeded are never among them unless asked for. UsageError when
+ * there is none.
+ */
 export async function selectRows(
-  journalPath: string,
-  rows: number,
-  index: JournalIndex,
+  directory: string,
+  { identity, rows }: Pick<RunRecord, "identity" | "rows">,
   selection: RetrySelection,
 ): Promise<number[]> {
   const { kinds = [], codes = [], finishReasons = [] } = selection;
   const wantsFailed = finishReasons.length === 0 || kinds.length + codes.length > 0;
-  const reader = await JournalReader.open(journalPath, index);
+  const { rows: table } = await foldJournal({ directory, identity, rows });
+  const reader = new JournalReader(directory, table);
   const selected: number[] = [];
   try {
     for (let row = 0; row < rows; row++) {
-      const state = index.state(row);
+      const state = table.state(row);
       if (state === RowState.unsettled) continue;
       if (state === RowState.failed && kinds.length + codes.length === 0) {
         if (wantsFailed) selected.push(row);
@@ -41,7 +43,11 @@ export async function selectRows(
   } finally {
     await reader.close();
   }
-  return selected;
+  if (selected.length > 0) return selected;
+  throw new UsageError("No row of this run is to be tried again.", {
+    code: "nothing_to_retry",
+    hint: "promptmill status shows how rows ended; errors.jsonl has the failed ones.",
+  });
 }
 
 function isSelected(
@@ -57,32 +63,4 @@ function isSelected(
     (codes.length === 0 || codes.includes(code)) &&
     kinds.length + codes.length > 0
   );
-}
-
-/**
- * Takes the selected rows of a run back, durably, so that carrying it out again calls them and no other.
- * Returns how many. UsageError when there is none. The caller holds the run's lock.
- */
-export async function takeBack(
-  journalPath: string,
-  rows: number,
-  selection: RetrySelection,
-): Promise<number> {
-  const { index, size } = await loadJournal(journalPath, rows);
-  const selected = await selectRows(journalPath, rows, index, selection);
-  if (selected.length === 0) {
-    throw new UsageError("No row of this run is to be tried again.", {
-      code: "nothing_to_retry",
-      hint: "promptmill status shows how rows ended; errors.jsonl has the failed ones.",
-    });
-  }
-  const journal = await Journal.open(
-    journalPath,
-    size,
-    () => {},
-    () => {},
-  );
-  await journal.appendEvent({ event: "retry", at: new Date().toISOString(), rowIndexes: selected });
-  await journal.close();
-  return selected.length;
 }

@@ -1,13 +1,16 @@
-import { mkdir, open, stat } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { statSync } from "node:fs";
+import { mkdir, open } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { foldJournal, journalFiles } from "../journal/index.js";
+import { RowState } from "../protocol/row-table.js";
 import { writeFileAtomically } from "../writer/atomic-file.js";
-import { RowState } from "../writer/journal-index.js";
-import { loadJournal } from "../writer/journal-load.js";
+import type { RunRecord } from "./record.js";
 
 const DIGEST_BYTES = 16;
-/** Digest, offset of the journal line as a double, its length as 32 bits: little-endian. */
+/** Digest, place of the line in the journal as a double, its length as 32 bits: little-endian. */
 const RECORD_BYTES = DIGEST_BYTES + 8 + 4;
-const MAGIC = "promptmill reuse 1";
+const MAGIC = "promptmill reuse 2";
 /** Of the header line, padded with blanks. */
 const HEADER_BYTES = 64;
 
@@ -42,53 +45,62 @@ export class ReuseRecords {
 }
 
 /**
- * The index of a run's answers, from its file below `.reuse`, or made anew from the journal when there is
- * none, or one of another journal size. Only rows that stand as succeeded are in it.
+ * The index of a run's answers, from its file below `.reuse`, or made anew from the journal when there is none, or one of
+ * another state of the journal. Only rows that stand as succeeded are in it.
  */
-export async function reuseRecords(runDirectory: string, runId: string, rows: number): Promise<ReuseRecords> {
-  const journalPath = join(runDirectory, "journal.jsonl");
-  const { size } = await stat(journalPath);
-  const path = join(dirname(runDirectory), ".reuse", `${runId}.index`);
-  const kept = await readIndex(path, size);
+export async function reuseRecords(directory: string, record: RunRecord): Promise<ReuseRecords> {
+  const path = join(dirname(directory), ".reuse", `${record.runId}.index`);
+  const head = header(directory, record.identity);
+  const kept = await readIndex(path, head);
   if (kept !== null) return new ReuseRecords(kept);
-  const records = await indexJournal(journalPath, rows);
+  const records = await indexJournal(directory, record);
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   await writeFileAtomically(path, async (append) => {
-    await append(header(size));
+    await append(head);
     await append(records);
   });
   return new ReuseRecords(records);
 }
 
-async function readIndex(path: string, journalSize: number): Promise<Buffer | null> {
+async function readIndex(path: string, head: string): Promise<Buffer | null> {
   const file = await open(path, "r").catch(() => null);
   if (file === null) return null;
   try {
     const data = await file.readFile();
     const isWhole = (data.length - HEADER_BYTES) % RECORD_BYTES === 0;
-    const isCurrent = data.subarray(0, HEADER_BYTES).toString("latin1") === header(journalSize);
+    const isCurrent = data.subarray(0, HEADER_BYTES).toString("latin1") === head;
     return isWhole && isCurrent ? data.subarray(HEADER_BYTES) : null;
   } finally {
     await file.close();
   }
 }
 
-function header(journalSize: number): string {
-  return `${MAGIC} ${journalSize}`.padEnd(HEADER_BYTES - 1) + "\n";
+/** Says which state of the journal was indexed: its files only grow. */
+function header(directory: string, identity: string): string {
+  const files = journalFiles(directory).map(({ number, path }) => `${number}:${statSync(path).size}`);
+  const state = createHash("sha256")
+    .update(`${identity} ${files.join(" ")}`)
+    .digest("hex")
+    .slice(0, 32);
+  return `${MAGIC} ${state}`.padEnd(HEADER_BYTES - 1) + "\n";
 }
 
-async function indexJournal(path: string, rows: number): Promise<Buffer> {
+async function indexJournal(directory: string, { identity, rows }: RunRecord): Promise<Buffer> {
   const digests = Buffer.alloc(rows * DIGEST_BYTES);
-  const { index } = await loadJournal(path, rows, ({ rowIndex, requestDigest }, isExtra) => {
-    if (isExtra) return;
-    const at = rowIndex * DIGEST_BYTES;
-    digests.fill(0, at, at + DIGEST_BYTES);
-    if (requestDigest !== undefined) digests.write(requestDigest, at, DIGEST_BYTES, "base64url");
-  });
-  const records = Buffer.alloc(index.succeeded * RECORD_BYTES);
+  const { rows: table } = await foldJournal(
+    { directory, identity, rows },
+    {
+      settled: ({ rowIndex, requestDigest }) => {
+        const at = rowIndex * DIGEST_BYTES;
+        digests.fill(0, at, at + DIGEST_BYTES);
+        if (requestDigest !== undefined) digests.write(requestDigest, at, DIGEST_BYTES, "base64url");
+      },
+    },
+  );
+  const records = Buffer.alloc(table.succeeded * RECORD_BYTES);
   let end = 0;
   for (let row = 0; row < rows; row++) {
-    const place = index.state(row) === RowState.succeeded ? index.locate(row) : null;
+    const place = table.state(row) === RowState.succeeded ? table.locate(row) : null;
     const digest = digests.subarray(row * DIGEST_BYTES, (row + 1) * DIGEST_BYTES);
     if (place === null || digest.every((byte) => byte === 0)) continue;
     digest.copy(records, end);

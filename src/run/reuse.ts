@@ -1,9 +1,9 @@
-import { open, type FileHandle } from "node:fs/promises";
-import { join } from "node:path";
 import { UsageError } from "../errors.js";
 import type { ResolvedJob } from "../job/resolved-job.js";
+import { JournalReader } from "../journal/index.js";
 import type { Log } from "../log.js";
-import type { QueuePayload } from "../queue/payload.js";
+import type { RowTask } from "../protocol/events.js";
+import { RowTable } from "../protocol/row-table.js";
 import type { Result } from "../types.js";
 import { listRuns, readRunRecord } from "./run-directory.js";
 import type { RunRecord } from "./record.js";
@@ -46,13 +46,11 @@ export async function openReuse(
   for (const source of sources.slice(0, MOST_RUNS)) {
     if (answers >= MOST_ANSWERS) break;
     try {
-      const records = await reuseRecords(source.directory, source.record.runId, source.record.rows);
+      const records = await reuseRecords(source.directory, source.record);
       answers += records.count;
       read.push({ source, records });
     } catch (error) {
-      const isAbsent = (error as NodeJS.ErrnoException).code === "ENOENT"; // nothing was settled
-      if (!isAbsent)
-        log.warn({ run: source.record.runId, error: String(error) }, "No answers are reused from a run");
+      log.warn({ run: source.record.runId, error: String(error) }, "No answers are reused from a run");
     }
   }
   const table = new ReuseTable(Math.min(answers, MOST_ANSWERS));
@@ -82,7 +80,7 @@ async function sourcesOf(runsRoot: string, name: string, except: string | null):
 export class Reuse {
   readonly #table: ReuseTable;
   readonly #sources: readonly Source[];
-  readonly #files = new Map<number, FileHandle>();
+  readonly #readers = new Map<number, JournalReader>();
 
   constructor(table: ReuseTable, sources: readonly Source[]) {
     this.#table = table;
@@ -99,28 +97,31 @@ export class Reuse {
     return this.#table.find(Buffer.from(requestDigest, "base64url")) !== null;
   }
 
-  /** The result of a row whose request was answered before; null when it was not. Costs nothing. */
-  async find(payload: QueuePayload): Promise<Result | null> {
-    const { requestDigest } = payload;
+  /**
+   * The result of a row whose request was answered before; null when it was not, or when that answer can no longer be read.
+   * Costs nothing.
+   */
+  async find(
+    task: Pick<RowTask, "rowIndex" | "customId" | "preset" | "requestDigest">,
+  ): Promise<Result | null> {
+    const { rowIndex, customId, preset, requestDigest } = task;
     if (requestDigest === undefined) return null;
     const place = this.#table.find(Buffer.from(requestDigest, "base64url"));
     if (place === null) return null;
-    const source = this.#sources[place.run];
-    const answer = await this.#read(place.run, place.offset, place.length);
-    if (source === undefined || answer?.status !== "succeeded") return null;
-    if (answer.requestDigest !== requestDigest) return null;
+    const answer = await this.#reader(place.run)
+      .readAt(place)
+      .catch(() => null); // the run was removed meanwhile
+    if (answer?.status !== "succeeded" || answer.requestDigest !== requestDigest) return null;
     return {
-      rowIndex: payload.rowIndex,
-      customId: payload.customId,
+      rowIndex,
+      customId,
       model: answer.model,
-      preset: payload.preset,
+      preset,
       attempts: 0,
-      attemptsStarted: 0,
-      possiblyBilled: 0,
       requestId: null,
       requestDigest,
       usage: null,
-      reused: answer.reused ?? { runId: source.record.runId, usage: answer.usage },
+      reused: answer.reused ?? { runId: this.#sources[place.run]?.record.runId ?? "", usage: answer.usage },
       latencyMs: 0,
       finishedAt: new Date().toISOString(),
       status: "succeeded",
@@ -129,24 +130,16 @@ export class Reuse {
   }
 
   async close(): Promise<void> {
-    for (const file of this.#files.values()) await file.close();
-    this.#files.clear();
+    for (const reader of this.#readers.values()) await reader.close();
+    this.#readers.clear();
   }
 
-  async #read(run: number, offset: number, length: number): Promise<Result | null> {
-    let file = this.#files.get(run);
-    if (file === undefined) {
-      const directory = this.#sources[run]?.directory ?? "";
-      const opened = await open(join(directory, "journal.jsonl"), "r").catch(() => null);
-      if (opened === null) return null; // the run was removed meanwhile
-      file = opened;
-      this.#files.set(run, file);
+  #reader(run: number): JournalReader {
+    let reader = this.#readers.get(run);
+    if (reader === undefined) {
+      reader = new JournalReader(this.#sources[run]?.directory ?? "", new RowTable());
+      this.#readers.set(run, reader);
     }
-    const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, offset);
-    try {
-      return bytesRead === length ? (JSON.parse(buffer.toString("utf8")) as Result) : null;
-    } catch {
-      return null;
-    }
+    return reader;
   }
 }

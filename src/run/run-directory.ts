@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, rmSync, statSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { UsageError } from "../errors.js";
-import { lockHolder, tryProcessLock, type ProcessLock } from "../process-lock.js";
+import { lockHolder, takeRunLock, type RunLock, type RunLockOptions } from "./lock/run-lock.js";
 import { syncDirectory, writeFileAtomically } from "../writer/atomic-file.js";
 import { checkRunId } from "./run-id.js";
 import type { RunRecord } from "./record.js";
@@ -10,6 +11,7 @@ import type { RunRecord } from "./record.js";
 /** A run's folder, held by the one process that coordinates the run. */
 export interface RunDirectory {
   readonly path: string;
+  readonly lock: RunLock;
   readonly file: (name: string) => string;
   read(): Promise<RunRecord>;
   write(record: RunRecord): Promise<void>;
@@ -17,38 +19,40 @@ export interface RunDirectory {
   release(): void;
 }
 
-/** Makes `<root>/<runId>`, readable by its owner only, and takes its lock. UsageError when it exists. */
-export function createRunDirectory(root: string, runId: string): RunDirectory {
-  mkdirSync(root, { recursive: true, mode: 0o700 });
+/**
+ * Makes `<root>/<runId>`, readable by its owner only, and takes its lock. UsageError when there is such a run; what a process left
+ * behind that died before there was one is used again.
+ */
+export async function createRunDirectory(root: string, runId: string): Promise<RunDirectory> {
   const path = join(root, checkRunId(runId));
-  try {
-    mkdirSync(path, { mode: 0o700 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    throw new UsageError(`A run named ${runId} exists already: ${path}`, {
+  mkdirSync(path, { recursive: true, mode: 0o700 });
+  const exists = (): UsageError =>
+    new UsageError(`A run named ${runId} exists already: ${path}`, {
       code: "run_exists",
       hint: `Go on with it: promptmill resume ${runId}, or choose another --run-id.`,
     });
-  }
-  return lockRunDirectory(path);
+  if (readdirSync(path).some((name) => name !== "lock")) throw exists();
+  const directory = await lockRunDirectory(path, { waitForStale: false });
+  if (!isRunDirectory(path)) return directory;
+  directory.release(); // another process was faster
+  throw exists();
 }
 
 /** Takes the lock of an existing run. UsageError when a living process coordinates it. */
-export function lockRunDirectory(path: string): RunDirectory {
-  const lock = tryProcessLock(join(path, "lock"));
-  if ("heldBy" in lock) {
-    throw new UsageError(`The run in ${path} is being worked on by ${lock.heldBy}.`, {
-      code: "run_locked",
-      hint: "Wait for it to end, or stop it with Ctrl-C; then try again.",
-    });
-  }
-  return openDirectory(path, lock);
+export async function lockRunDirectory(path: string, options: RunLockOptions = {}): Promise<RunDirectory> {
+  const lock = await takeRunLock(join(path, "lock"), options);
+  if (!("heldBy" in lock)) return openDirectory(path, lock);
+  throw new UsageError(`The run in ${path} is being worked on by ${lock.description}.`, {
+    code: "run_locked",
+    hint: "Wait for it to end, or stop it with Ctrl-C; then try again.",
+  });
 }
 
-function openDirectory(path: string, lock: ProcessLock): RunDirectory {
+function openDirectory(path: string, lock: RunLock): RunDirectory {
   const file = (name: string): string => join(path, name);
   return {
     path,
+    lock,
     file,
     read: () => readRunRecord(path),
     write: async (record) => {
@@ -56,8 +60,8 @@ function openDirectory(path: string, lock: ProcessLock): RunDirectory {
       await syncDirectory(path);
     },
     release: () => {
-      if (!existsSync(file("run.json"))) rmSync(path, { recursive: true, force: true });
-      lock.release();
+      if (existsSync(file("run.json"))) lock.release();
+      else rmSync(path, { recursive: true, force: true });
     },
   };
 }
@@ -79,7 +83,7 @@ export async function readRunRecord(path: string): Promise<RunRecord> {
       cause,
     });
   }
-  let record: RunRecord | undefined;
+  let record: (Omit<RunRecord, "identity"> & Partial<Pick<RunRecord, "identity">>) | undefined;
   try {
     record = JSON.parse(text) as RunRecord;
   } catch {
@@ -91,7 +95,13 @@ export async function readRunRecord(path: string): Promise<RunRecord> {
       hint: "Was it written by a newer promptmill, or edited by hand?",
     });
   }
-  return record;
+  return { ...record, identity: record.identity ?? identityOfOld(record) };
+}
+
+/** Runs of earlier versions had none: theirs is a UUID (version 8) of what nothing of another run has. */
+function identityOfOld({ runId, createdAt }: Pick<RunRecord, "runId" | "createdAt">): string {
+  const digits = createHash("sha256").update(`${runId} ${createdAt}`).digest("hex");
+  return digits.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, "$1-$2-8$3-8$4-$5");
 }
 
 /** Finds a run by id below `root`, or by its directory. UsageError when there is none. */

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdtemp, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../errors.js";
@@ -17,7 +18,7 @@ import { createRunDirectory, findRun, lockRunDirectory, type RunDirectory } from
 import { rowsInMemory, rowsOfFile } from "./row-source.js";
 import { newRunId } from "./run-id.js";
 import { checkReuse } from "./reuse.js";
-import { takeBack, type RetrySelection } from "./retry.js";
+import { selectRows, type RetrySelection } from "./retry.js";
 import { openSession, type Session, type SessionOptions } from "./session.js";
 
 export interface RunOptions extends SessionOptions {
@@ -48,6 +49,8 @@ export interface ResumeOptions extends SessionOptions {
   readonly budget?: number | undefined;
   readonly worker?: boolean | undefined;
   readonly simulate?: SimulatorOptions | undefined;
+  /** Replaces a coordinator elsewhere at once, instead of waiting a minute for a sign of life. */
+  readonly takeOver?: boolean | undefined;
   /** Go on although the input changed: rows whose request is the same keep their results. */
   readonly acceptChangedInput?: boolean | undefined;
 }
@@ -83,19 +86,20 @@ export async function run(options: RunOptions): Promise<RunSummary> {
     });
     const createdAt = new Date();
     const runId = options.runId ?? newRunId(job.name, createdAt);
-    const directory = createRunDirectory(session.runsRoot, runId);
+    const directory = await createRunDirectory(session.runsRoot, runId);
     try {
       const kept = await standardInput?.keepIn(directory);
       const record: RunRecord = {
         schemaVersion: 1,
         runId,
+        identity: randomUUID(),
         state: "running",
         job: kept === undefined ? job : { ...job, input: { ...job.input, path: kept } },
         input: kept === undefined ? prepared.summary : { ...prepared.summary, path: kept },
         rows: prepared.rows,
         counts: { succeeded: 0, failed: 0, truncated: 0 },
         simulated: simulate !== null,
-        queue: { kind: session.queueUrl === null ? "embedded" : "redis", url: "", directory: null },
+        queue: { kind: session.queueUrl === null ? "embedded" : "redis", url: "" },
         createdAt: createdAt.toISOString(),
         startedAt: createdAt.toISOString(),
         finishedAt: null,
@@ -126,18 +130,18 @@ export async function run(options: RunOptions): Promise<RunSummary> {
 /** Goes on where a run stopped: settled rows are kept, all others are called. Safe at any time. */
 export async function resume(options: ResumeOptions): Promise<RunSummary> {
   const session = await openSession(options);
-  const directory = lockRunDirectory(findRun(session.runsRoot, options.run));
+  const directory = await lockRun(session, options);
   try {
     const record = withBudget(await directory.read(), options.budget);
     if (options.acceptChangedInput !== true) {
       await refuseChangedInput(record);
-      return await goOn(session, directory, record, options);
+      return await goOn({ session, directory, record }, options);
     }
     refuseMissingQueue(session, record);
     const simulate = record.simulated ? (options.simulate ?? {}) : null;
     const models = await checkModelServer(session, record.job, simulate, options.worker ?? true);
     const accepted = await acceptChangedInput(session, directory, record, models);
-    const summary = await goOn(session, directory, accepted.record, options);
+    const summary = await goOn({ session, directory, record: accepted.record }, options);
     const warnings = accepted.message === null ? [] : [accepted.message];
     return { ...summary, warnings: [...warnings, ...summary.warnings] };
   } finally {
@@ -152,9 +156,11 @@ export async function resume(options: ResumeOptions): Promise<RunSummary> {
  */
 export async function retry(options: RetryOptions): Promise<RunSummary> {
   const session = await openSession(options);
-  const directory = lockRunDirectory(findRun(session.runsRoot, options.run));
+  const directory = await lockRun(session, options);
   try {
     const before = await directory.read();
+    refuseMissingQueue(session, before);
+    refuseWorkerlessEmbedded(session, options.worker);
     await refuseChangedInput(before);
     const { job, warnings } = changedJob(session, before.job, {
       ...options.set,
@@ -170,14 +176,24 @@ export async function retry(options: RetryOptions): Promise<RunSummary> {
       signal: session.signal,
       onRequest: ({ request }) => void callPrices?.atMost(request),
     });
-    await takeBack(directory.file("journal.jsonl"), before.rows, options);
-    const record: RunRecord = { ...before, job, state: "running", startedAt: new Date().toISOString() };
-    await directory.write(record);
-    const summary = await goOn(session, directory, record, options, false);
+    const again = await selectRows(directory.path, before, options);
+    const summary = await goOn({ session, directory, record: { ...before, job } }, options, again);
     return { ...summary, warnings: [...warnings, ...summary.warnings] };
   } finally {
     directory.release();
   }
+}
+
+async function lockRun(session: Session, options: ResumeOptions): Promise<RunDirectory> {
+  return await lockRunDirectory(findRun(session.runsRoot, options.run), {
+    takeOver: options.takeOver === true,
+    signal: session.signal,
+    onWaiting: ({ pid, host }) =>
+      session.log.warn(
+        { pid, host },
+        "The run was worked on elsewhere; waiting a minute for a sign of life (--take-over does not wait)",
+      ),
+  });
 }
 
 function withBudget(record: RunRecord, budget: number | undefined): RunRecord {
@@ -186,12 +202,16 @@ function withBudget(record: RunRecord, budget: number | undefined): RunRecord {
   return { ...record, job: { ...job, limits: { ...job.limits, budget } } };
 }
 
+interface StoppedRun {
+  readonly session: Session;
+  readonly directory: RunDirectory;
+  readonly record: RunRecord;
+}
+
 async function goOn(
-  session: Session,
-  directory: RunDirectory,
-  record: RunRecord,
+  { session, directory, record }: StoppedRun,
   options: ResumeOptions,
-  mayReuse = true,
+  again?: readonly number[],
 ): Promise<RunSummary> {
   refuseMissingQueue(session, record);
   refuseWorkerlessEmbedded(session, options.worker);
@@ -200,14 +220,14 @@ async function goOn(
     directory,
     record: {
       ...record,
-      startedAt: record.startedAt,
+      startedAt: new Date().toISOString(),
       versions: { promptmill: packageVersion(), node: process.version },
     },
     builder: compileRequests(record.job),
     source: rowsOfFile(record.input, record.job.input),
     simulate: record.simulated ? (options.simulate ?? {}) : null,
     worker: options.worker ?? true,
-    mayReuse,
+    ...(again === undefined ? {} : { again }),
     warnings: [],
   });
 }

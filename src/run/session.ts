@@ -1,4 +1,4 @@
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { loadConfig, processEnvironment, type Config } from "../config.js";
 import { silentLog, type Log } from "../log.js";
 import type { Progress } from "./progress.js";
@@ -25,7 +25,6 @@ export interface SessionOptions {
 export interface Session {
   readonly cwd: string;
   readonly runsRoot: string;
-  readonly embeddedRoot: string;
   readonly config: Config;
   readonly queueUrl: string | null;
   readonly log: Log;
@@ -39,7 +38,6 @@ export async function openSession(options: SessionOptions): Promise<Session> {
   return {
     cwd,
     runsRoot: resolve(cwd, options.out ?? "runs"),
-    embeddedRoot: join(cwd, ".promptmill"),
     config,
     queueUrl: options.queue ?? blankIsAbsent(config.environment["PROMPTMILL_QUEUE"]) ?? config.queue,
     log: options.log ?? silentLog,

@@ -1,5 +1,5 @@
 import { HaltError } from "../errors.js";
-import type { WorkerReport } from "../queue/registry.js";
+import type { WorkerAbout } from "../fleet/worker-about.js";
 import type { PaceStatus } from "../worker/pacer.js";
 
 /** A model server that has never answered this run is more likely misnamed than away for a moment. */
@@ -34,9 +34,9 @@ export function guardAgainstStall(options: StallGuardOptions): { close(): void }
 }
 
 /** The pace of a run that only other processes call for: its model server is down when it is for all of them. */
-export function withOutages(status: PaceStatus, reports: readonly WorkerReport[]): PaceStatus {
+export function withOutages(status: PaceStatus, reports: readonly WorkerAbout[]): PaceStatus {
   const serving = reports.filter(({ refusal }) => refusal === null);
-  const outages = serving.flatMap(({ down }) => down ?? []);
+  const outages = serving.flatMap(({ outage }) => outage ?? []);
   const [first] = outages;
   if (first === undefined || outages.length < serving.length) return status;
   return {

@@ -1,6 +1,4 @@
-import { statSync } from "node:fs";
-import { join } from "node:path";
-import { loadJournal } from "../writer/journal-load.js";
+import { foldJournal } from "../journal/index.js";
 import type { RunRecord } from "./record.js";
 import { findRun, isRunLocked, listRuns, readRunRecord } from "./run-directory.js";
 
@@ -42,23 +40,20 @@ export async function runStatuses(
 async function statusOf(path: string): Promise<RunStatus> {
   const record = await readRunRecord(path);
   const isStopped = record.state === "running" && !isRunLocked(path);
-  const counts = record.state === "running" ? await countJournal(path, record.rows) : record.counts;
+  const { identity, rows } = record;
+  const counts =
+    record.state === "running"
+      ? (await foldJournal({ directory: path, identity, rows })).rows
+      : record.counts;
   return {
     runId: record.runId,
     directory: path,
     job: record.job.name,
     state: isStopped ? "stopped" : record.state,
-    rows: { total: record.rows, succeeded: counts.succeeded, failed: counts.failed },
+    rows: { total: rows, succeeded: counts.succeeded, failed: counts.failed },
     simulated: record.simulated,
     createdAt: record.createdAt,
     finishedAt: record.finishedAt,
     halt: record.halt,
   };
-}
-
-async function countJournal(path: string, rows: number): Promise<{ succeeded: number; failed: number }> {
-  const journal = join(path, "journal.jsonl");
-  if (statSync(journal, { throwIfNoEntry: false }) === undefined) return { succeeded: 0, failed: 0 };
-  const { index } = await loadJournal(journal, rows);
-  return { succeeded: index.succeeded, failed: index.failed };
 }

@@ -1,7 +1,7 @@
-import type { ProviderError } from "../provider/index.js";
+import { isCut, type ProviderError } from "../provider/index.js";
 import type { Result } from "../types.js";
 import { MoneySum, type UsageTotals } from "../usage/index.js";
-import type { ExecutionView } from "./execute.js";
+import type { ExecutionView } from "./coordinator/execution.js";
 import { heldBackBy } from "./held-back.js";
 import { RateMeter, type Progress } from "./progress.js";
 
@@ -43,7 +43,7 @@ export class Watch {
   }
 
   settled(result: Result): void {
-    if (result.status === "succeeded" && result.output.finishReason === "length") this.#truncated++;
+    if (result.status === "succeeded" && isCut(result.output.finishReason)) this.#truncated++;
   }
 
   attemptFailed(error: ProviderError): void {

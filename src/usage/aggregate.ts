@@ -1,7 +1,7 @@
 import { UsageError } from "../errors.js";
 import type { Money } from "../types.js";
 import { CalendarDays, hourStart, parsePeriodEnd, type PeriodEnd } from "./calendar-day.js";
-import type { RunUsage } from "./collect-runs.js";
+import type { RunUsage } from "./run-usage.js";
 import { checkExchangeRates, convertMoney, type ExchangeRate } from "./exchange-rate.js";
 import { compareText } from "./compare-text.js";
 import { GroupSum, type UsageGroup } from "./usage-group.js";
@@ -164,16 +164,23 @@ function amountOf(group: UsageGroup): number {
 /** One sentence per matter, however many runs it concerns. */
 function warningsOf(runs: readonly RunUsage[]): string[] {
   const unfinished = runs.filter((run) => !run.finished);
-  const possibly = runs.filter((run) => run.usage.attempts.possiblyBilled > 0);
-  const calls = possibly.reduce((sum, run) => sum + run.usage.attempts.possiblyBilled, 0);
+  const calls = (what: string, countOf: (usage: UsageReport) => number): string[] => {
+    const concerned = runs.filter(({ usage }) => countOf(usage) > 0);
+    const count = concerned.reduce((sum, { usage }) => sum + countOf(usage), 0);
+    return count === 0 ? [] : [`${what}, not in the cost: ${count}, in ${someNames(concerned)}.`];
+  };
   return [
     ...runs.flatMap((run) => run.warnings),
     ...(unfinished.length > 0 ? [`Not finished, figures so far: ${someNames(unfinished)}.`] : []),
-    ...(calls > 0
-      ? [
-          `Calls that may have been billed with no answer recorded, not in the cost: ${calls}, in ${someNames(possibly)}.`,
-        ]
-      : []),
+    ...calls(
+      "Calls that may have been billed with no answer recorded",
+      ({ attempts }) => attempts.possiblyBilled,
+    ),
+    ...calls("Billed calls whose tokens the answers did not tell", ({ attempts }) => attempts.unknownUsage),
+    ...calls(
+      "At most so many further calls of workers that died while the queue lost data",
+      ({ possiblyBilled }) => possiblyBilled.unknownStarts,
+    ),
   ];
 }
 

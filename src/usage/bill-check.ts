@@ -1,7 +1,7 @@
 import { UsageError } from "../errors.js";
 import { aggregate } from "./aggregate.js";
 import type { BillRow } from "./bill.js";
-import type { RunUsage } from "./collect-runs.js";
+import type { RunUsage } from "./run-usage.js";
 import { compareText } from "./compare-text.js";
 import { MoneySum } from "./money.js";
 

@@ -12,7 +12,6 @@ export {
   type CompareOptions,
 } from "./bill-check.js";
 export { readBill, type BillRow } from "./bill.js";
-export { collectRuns, type CollectRunsOptions, type RunUsage } from "./collect-runs.js";
 export {
   costBound,
   estimateCost,
@@ -24,11 +23,11 @@ export {
   type CostEstimateInput,
   type Lane,
 } from "./cost.js";
+export { compareText } from "./compare-text.js";
 export { EstimateCorrection, type EstimateCorrectionState } from "./estimate-correction.js";
 export { checkExchangeRates, convertMoney, parseExchangeRate, type ExchangeRate } from "./exchange-rate.js";
 export { formatBillComparison } from "./format-bill-comparison.js";
 export { formatPrices } from "./format-prices.js";
-export { sumJournal, type JournalSum } from "./journal-usage.js";
 export { formatAmount, formatMoney, MoneySum, toExact, toNumber, type ExactAmount } from "./money.js";
 export { pricesSchema, type PriceEntry, type PriceOverride, type PriceTier } from "./price-entry.js";
 export {
@@ -44,7 +43,9 @@ export { formatReportCsv } from "./report-csv.js";
 export { formatReportHtml, type HtmlReportOptions } from "./report-html.js";
 export { formatReportJson } from "./report-json.js";
 export { formatReportTable } from "./report-table.js";
+export type { PossibleCall, PossiblyBilledRow } from "./possible-calls.js";
 export { estimateRequestTokens, estimateTokens, outputTokenBound } from "./token-estimate.js";
+export type { RunUsage } from "./run-usage.js";
 export type { TokenCounts } from "./usage-bucket.js";
 export { parseUsageFile } from "./usage-file.js";
 export type { UsageGroup } from "./usage-group.js";
@@ -57,7 +58,7 @@ export {
 } from "./usage-report.js";
 export {
   UsageTotals,
+  type CountableCall,
   type CountableResult,
-  type PossiblyBilledRow,
   type UsageTotalsOptions,
 } from "./usage-totals.js";

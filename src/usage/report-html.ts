@@ -1,5 +1,5 @@
 import { aggregate, type AggregateOptions, type UsageSummary } from "./aggregate.js";
-import type { RunUsage } from "./collect-runs.js";
+import type { RunUsage } from "./run-usage.js";
 import { markup, type Markup } from "./markup.js";
 import { formatMoney, withThousands } from "./money.js";
 import { costCharts, failureBars, jobBars, tokenChart } from "./report-charts.js";

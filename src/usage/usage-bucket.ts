@@ -1,5 +1,5 @@
-import type { RowErrorKind, Usage } from "../types.js";
-import { exactCost, type Lane } from "./cost.js";
+import type { CallBound, RowErrorKind, Usage } from "../types.js";
+import { exactCost, exactCostBound, type Lane } from "./cost.js";
 import type { ExactAmount } from "./money.js";
 import type { PriceEntry } from "./price-entry.js";
 
@@ -30,6 +30,12 @@ export interface UsageBucket {
   possiblyBilled: number;
   /** Billed attempts whose price is not known. */
   unpriced: number;
+  /** Billed attempts whose tokens are not known; they are neither in `unpriced` nor in tokens and cost. */
+  unknownUsage: number;
+  /** The most that they can have cost, of those with a bound. */
+  unknownAtMost: ExactAmount;
+  /** How many of them have none. */
+  unknownUnbounded: number;
   tokens: TokenCounts;
   /** Of the priced attempts, in the price's currency. */
   cost: ExactAmount;
@@ -54,6 +60,9 @@ export function emptyBucket(hour: string, model: string, price: PriceEntry | nul
     billed: 0,
     possiblyBilled: 0,
     unpriced: 0,
+    unknownUsage: 0,
+    unknownAtMost: 0n,
+    unknownUnbounded: 0,
     tokens: emptyTokens(),
     cost: 0n,
     failures: {},
@@ -65,17 +74,25 @@ export function emptyBucket(hour: string, model: string, price: PriceEntry | nul
 /** Counts one billed attempt. */
 export function addAttempt(bucket: UsageBucket, usage: Usage, lane: Lane): void {
   bucket.billed += 1;
-  addTokens(bucket.tokens, {
-    input: usage.inputTokens,
-    output: usage.outputTokens,
-    cachedInput: usage.cachedInputTokens,
-    reasoning: usage.reasoningTokens,
-    total: usage.inputTokens + usage.outputTokens,
-    ...(usage.cacheWriteTokens ? { cacheWrite: usage.cacheWriteTokens } : {}),
-  });
+  const { tokens } = bucket;
+  tokens.input += usage.inputTokens;
+  tokens.output += usage.outputTokens;
+  tokens.cachedInput += usage.cachedInputTokens;
+  tokens.reasoning += usage.reasoningTokens;
+  tokens.total += usage.inputTokens + usage.outputTokens;
+  if (usage.cacheWriteTokens) tokens.cacheWrite = (tokens.cacheWrite ?? 0) + usage.cacheWriteTokens;
   const cost = bucket.price && exactCost(usage, bucket.price, lane);
   if (cost === null) bucket.unpriced += 1;
   else bucket.cost += cost;
+}
+
+/** Counts one billed attempt of which nobody knows the tokens. */
+export function addUnknownAttempt(bucket: UsageBucket, bound: CallBound | null, lane: Lane): void {
+  bucket.billed += 1;
+  bucket.unknownUsage += 1;
+  const atMost = bucket.price && bound && exactCostBound(bucket.price, bound, lane);
+  if (atMost === null) bucket.unknownUnbounded += 1;
+  else bucket.unknownAtMost += atMost;
 }
 
 export function addTokens(sum: TokenCounts, more: Readonly<TokenCounts>): void {
@@ -106,6 +123,9 @@ export function mergeBucket(sum: UsageBucket, more: Readonly<UsageBucket>): void
   sum.billed += more.billed;
   sum.possiblyBilled += more.possiblyBilled;
   sum.unpriced += more.unpriced;
+  sum.unknownUsage += more.unknownUsage;
+  sum.unknownAtMost += more.unknownAtMost;
+  sum.unknownUnbounded += more.unknownUnbounded;
   addTokens(sum.tokens, more.tokens);
   sum.cost += more.cost;
   addCounts(sum.failures, more.failures);

@@ -11,11 +11,13 @@ const tokens = z.object({
   total: count,
   cacheWrite: count.optional(),
 });
+/** Absent in files of earlier versions. */
+const laterCount = count.default(0);
 const failures = z.record(z.string(), count);
 const modelUsage = z.object({
   model: z.string(),
   rows: z.object({ succeeded: count, failed: count }),
-  attempts: z.object({ billed: count, possiblyBilled: count, unpriced: count }),
+  attempts: z.object({ billed: count, possiblyBilled: count, unknownUsage: laterCount, unpriced: count }),
   tokens,
   cost: money.nullable(),
   approximate: z.boolean().optional(),
@@ -34,7 +36,7 @@ const usageFileSchema = z.object({
   startedAt: z.string(),
   finishedAt: z.string().nullable(),
   rows: z.object({ total: count, succeeded: count, failed: count }),
-  attempts: z.object({ billed: count, possiblyBilled: count }),
+  attempts: z.object({ billed: count, possiblyBilled: count, unknownUsage: laterCount }),
   tokens,
   cost: z.object({
     amount: z.number().nullable(),
@@ -59,7 +61,9 @@ const usageFileSchema = z.object({
     ),
     atMost: z.array(money),
     unbounded: count,
+    unknownStarts: laterCount,
   }),
+  unknownUsage: z.object({ atMost: z.array(money), unbounded: count }).default({ atMost: [], unbounded: 0 }),
   hours: z.array(modelUsage.extend({ hour: z.string().regex(/^\d{4}-\d{2}-\d{2}T\d{2}Z$/) })),
 });
 

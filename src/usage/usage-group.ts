@@ -1,10 +1,10 @@
 import type { Money } from "../types.js";
-import type { RunUsage } from "./collect-runs.js";
+import type { RunUsage } from "./run-usage.js";
 import { compareText } from "./compare-text.js";
 import { convertMoney, type ExchangeRate } from "./exchange-rate.js";
 import { MoneySum } from "./money.js";
 import { addCounts, addTokens, emptyTokens, type TokenCounts } from "./usage-bucket.js";
-import type { HourUsage } from "./usage-report.js";
+import type { AttemptCounts, HourUsage } from "./usage-report.js";
 
 /** Sums of one group. Money holds one entry per currency. */
 export interface UsageGroup {
@@ -12,7 +12,7 @@ export interface UsageGroup {
   readonly group: Readonly<Record<string, string>>;
   readonly runs: number;
   readonly rows: { readonly total: number; readonly succeeded: number; readonly failed: number };
-  readonly attempts: { readonly billed: number; readonly possiblyBilled: number };
+  readonly attempts: AttemptCounts;
   readonly tokens: Readonly<TokenCounts>;
   readonly cost: readonly Money[];
   /** Empty when there are no rows. */
@@ -28,7 +28,7 @@ export interface UsageGroup {
 export class GroupSum {
   readonly #runs = new Set<RunUsage>();
   readonly #rows = { total: 0, succeeded: 0, failed: 0 };
-  readonly #attempts = { billed: 0, possiblyBilled: 0 };
+  readonly #attempts = { billed: 0, possiblyBilled: 0, unknownUsage: 0 };
   readonly #tokens = emptyTokens();
   readonly #cost = new MoneySum();
   readonly #saved = new MoneySum();
@@ -46,6 +46,7 @@ export class GroupSum {
     this.#rows.total += part.rows.succeeded + part.rows.failed;
     this.#attempts.billed += part.attempts.billed;
     this.#attempts.possiblyBilled += part.attempts.possiblyBilled;
+    this.#attempts.unknownUsage += part.attempts.unknownUsage;
     addTokens(this.#tokens, part.tokens);
     if (part.cost) this.#cost.add(part.cost);
     if (part.attempts.unpriced > 0) this.#unpriced.add(part.model);

@@ -1,14 +1,23 @@
 import type { Money, RowErrorKind } from "../types.js";
 import type { Lane } from "./cost.js";
-import { MoneySum, toNumber } from "./money.js";
+import { MoneySum, toNumber, type ExactAmount } from "./money.js";
 import { addCounts, addTokens, emptyTokens, type TokenCounts, type UsageBucket } from "./usage-bucket.js";
-import type { PossiblyBilledRow, UsageTotals } from "./usage-totals.js";
+import type { PossiblyBilledRow } from "./possible-calls.js";
+import type { CountableCall, UsageTotals } from "./usage-totals.js";
+
+/** Calls of the model. */
+export interface AttemptCounts {
+  readonly billed: number;
+  readonly possiblyBilled: number;
+  /** Billed ones whose tokens nobody knows: they are in neither tokens nor cost. */
+  readonly unknownUsage: number;
+}
 
 /** Of one model, or of one model within one hour. */
 export interface ModelUsage {
   readonly model: string;
   readonly rows: { readonly succeeded: number; readonly failed: number };
-  readonly attempts: { readonly billed: number; readonly possiblyBilled: number; readonly unpriced: number };
+  readonly attempts: AttemptCounts & { readonly unpriced: number };
   readonly tokens: Readonly<TokenCounts>;
   /** Of the priced attempts; null when the model has no price. */
   readonly cost: Money | null;
@@ -37,10 +46,10 @@ export interface UsageReport {
   readonly finishedAt: string | null;
   /** `total` counts settled rows. */
   readonly rows: { readonly total: number; readonly succeeded: number; readonly failed: number };
-  readonly attempts: { readonly billed: number; readonly possiblyBilled: number };
+  readonly attempts: AttemptCounts;
   readonly tokens: Readonly<TokenCounts>;
   readonly cost: {
-    /** Of the priced models; null when tokens were used and none of them has a price. */
+    /** Of the priced models; null when calls were billed and no cost is known of any. */
     readonly amount: number | null;
     readonly currency: string | null;
     /** Oldest day on which a price used here was looked up; null: the user's own, undated, or none. */
@@ -56,13 +65,17 @@ export interface UsageReport {
   readonly failures: Readonly<Partial<Record<RowErrorKind, number>>>;
   readonly reused: { readonly rows: number; readonly saved: readonly Money[] };
   readonly models: readonly ModelUsage[];
-  /** Starts with no recorded end, and the most that they can have cost. */
+  /** Calls with no recorded answer, and the most that they can have cost. */
   readonly possiblyBilled: {
     readonly rows: readonly PossiblyBilledRow[];
     readonly atMost: readonly Money[];
-    /** Starts for which no bound is known; not in `atMost`. */
+    /** Calls for which no bound is known; not in `atMost`. */
     readonly unbounded: number;
+    /** Beside all these, at most: calls of workers that died together with a queue server that lost data. */
+    readonly unknownStarts: number;
   };
+  /** The most that calls of `attempts.unknownUsage` can have cost. */
+  readonly unknownUsage: { readonly atMost: readonly Money[]; readonly unbounded: number };
   /** The same usage by UTC hour and model, from which days in any time zone are made. */
   readonly hours: readonly HourUsage[];
 }
@@ -73,13 +86,18 @@ export interface UsageReportMeta {
   readonly tags: Readonly<Record<string, string>>;
   readonly startedAt: string;
   readonly finishedAt: string | null;
+  /** Calls without a known end; none while they are under way. */
+  readonly openStarts?: Iterable<Omit<CountableCall, "billing" | "usage">>;
+  /** @default 0 */
+  readonly unknownStarts?: number;
 }
 
 /** Makes usage.json out of the sums so far. Pure; may be called at any time. */
-export function buildUsageReport(totals: UsageTotals, meta: UsageReportMeta): UsageReport {
+export function buildUsageReport(sums: UsageTotals, meta: UsageReportMeta): UsageReport {
+  const totals = sums.withOpenStarts(meta.openStarts ?? []);
   const models = totals.models();
   const possiblyBilledRows = totals.possiblyBilledRows();
-  const sums = sumOf(models);
+  const { rows, attempts, tokens, failures } = sumOf(models);
   return {
     schemaVersion: 1,
     runId: meta.runId,
@@ -90,20 +108,27 @@ export function buildUsageReport(totals: UsageTotals, meta: UsageReportMeta): Us
     lane: totals.lane,
     startedAt: meta.startedAt,
     finishedAt: meta.finishedAt,
-    rows: sums.rows,
-    attempts: sums.attempts,
-    tokens: sums.tokens,
+    rows,
+    attempts,
+    tokens,
     cost: costOf(models),
-    failures: sums.failures,
+    failures,
     reused: {
       rows: models.reduce((rows, model) => rows + model.reused, 0),
-      saved: savedBy(models),
+      saved: moneyOf(models, (model) => (model.reused > 0 ? model.saved : null)),
     },
     models: models.map(modelUsage),
     possiblyBilled: {
       rows: possiblyBilledRows,
       atMost: boundOf(possiblyBilledRows),
       unbounded: possiblyBilledRows.reduce((starts, row) => starts + (row.atMost ? 0 : row.starts), 0),
+      unknownStarts: meta.unknownStarts ?? 0,
+    },
+    unknownUsage: {
+      atMost: moneyOf(models, (model) =>
+        model.unknownUsage > model.unknownUnbounded ? model.unknownAtMost : null,
+      ),
+      unbounded: models.reduce((calls, model) => calls + model.unknownUnbounded, 0),
     },
     hours: totals.buckets().map((bucket) => ({ hour: bucket.hour, ...modelUsage(bucket) })),
   };
@@ -113,7 +138,7 @@ function sumOf(
   models: readonly UsageBucket[],
 ): Pick<UsageReport, "rows" | "attempts" | "tokens" | "failures"> {
   const rows = { total: 0, succeeded: 0, failed: 0 };
-  const attempts = { billed: 0, possiblyBilled: 0 };
+  const attempts = { billed: 0, possiblyBilled: 0, unknownUsage: 0 };
   const tokens = emptyTokens();
   const failures: Partial<Record<RowErrorKind, number>> = {};
   for (const model of models) {
@@ -122,6 +147,7 @@ function sumOf(
     rows.total += model.succeeded + model.failed;
     attempts.billed += model.billed;
     attempts.possiblyBilled += model.possiblyBilled;
+    attempts.unknownUsage += model.unknownUsage;
     addTokens(tokens, model.tokens);
     addCounts(failures, model.failures);
   }
@@ -142,7 +168,7 @@ function costOf(models: readonly UsageBucket[]): UsageReport["cost"] {
     null,
   );
   const billed = models.filter((model) => model.billed > 0);
-  const nonePriced = billed.length > 0 && billed.every((model) => model.unpriced === model.billed);
+  const nonePriced = billed.length > 0 && billed.every(isUnpriced);
   return {
     amount: nonePriced ? null : (largest?.amount ?? 0),
     currency: largest?.currency ?? null,
@@ -153,11 +179,22 @@ function costOf(models: readonly UsageBucket[]): UsageReport["cost"] {
   };
 }
 
-function savedBy(models: readonly UsageBucket[]): Money[] {
+/** `amountOf` null: the model adds nothing, not even a zero. */
+function moneyOf(
+  models: readonly UsageBucket[],
+  amountOf: (model: UsageBucket) => ExactAmount | null,
+): Money[] {
   const sum = new MoneySum();
-  for (const model of models)
-    if (model.price && model.reused > 0) sum.addExact(model.price.currency, model.saved);
+  for (const model of models) {
+    const amount = amountOf(model);
+    if (model.price && amount !== null) sum.addExact(model.price.currency, amount);
+  }
   return sum.toJSON();
+}
+
+/** Whether no billed call of the model has a known cost. */
+function isUnpriced({ billed, unpriced, unknownUsage }: UsageBucket): boolean {
+  return billed > 0 && unpriced + unknownUsage === billed;
 }
 
 function boundOf(rows: readonly PossiblyBilledRow[]): Money[] {
@@ -170,13 +207,13 @@ function modelUsage(bucket: UsageBucket): ModelUsage {
   const { price } = bucket;
   const money = (amount: bigint): Money | null =>
     price && { amount: toNumber(amount), currency: price.currency };
-  const nonePriced = bucket.billed > 0 && bucket.unpriced === bucket.billed;
+  const { billed, possiblyBilled, unknownUsage, unpriced } = bucket;
   return {
     model: bucket.model,
     rows: { succeeded: bucket.succeeded, failed: bucket.failed },
-    attempts: { billed: bucket.billed, possiblyBilled: bucket.possiblyBilled, unpriced: bucket.unpriced },
+    attempts: { billed, possiblyBilled, unknownUsage, unpriced },
     tokens: bucket.tokens,
-    cost: nonePriced ? null : money(bucket.cost),
+    cost: isUnpriced(bucket) ? null : money(bucket.cost),
     ...(price?.approximate ? { approximate: true } : {}),
     failures: bucket.failures,
     reused: { rows: bucket.reused, saved: bucket.reused > 0 ? money(bucket.saved) : null },

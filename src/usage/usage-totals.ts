@@ -1,25 +1,40 @@
-import type { CallBound, Money, Result, RowErrorKind, Usage } from "../types.js";
+import type { CallBound, RowErrorKind, Usage } from "../types.js";
 import { compareText } from "./compare-text.js";
-import { exactCost, exactCostBound, type Lane } from "./cost.js";
-import { toNumber } from "./money.js";
-import type { PriceEntry } from "./price-entry.js";
+import { exactCost, type Lane } from "./cost.js";
+import { PossibleCalls, type PossiblyBilledRow } from "./possible-calls.js";
 import { builtInPrices, type PricePlace, type PriceTable } from "./price-table.js";
 import { RowOutcomes } from "./row-outcomes.js";
-import { addAttempt, countRow, emptyBucket, mergeBucket, type UsageBucket } from "./usage-bucket.js";
+import {
+  addAttempt,
+  addUnknownAttempt,
+  countRow,
+  emptyBucket,
+  mergeBucket,
+  type UsageBucket,
+} from "./usage-bucket.js";
 
-/** A result as the journal may hold it; `reused` says that its answer came from an earlier run, unpaid. */
-export type CountableResult = Result & {
-  readonly reused?: { readonly runId: string; readonly usage?: Usage | null };
-};
-
-/** Starts of a row that have no recorded end: they may have been billed. */
-export interface PossiblyBilledRow {
+/** A call of the model that ended. */
+export interface CountableCall {
   readonly rowIndex: number;
   readonly customId: string;
   readonly model: string;
-  readonly starts: number;
-  /** All starts together cost no more than this; null when the model or the bound is not known. */
-  readonly atMost: Money | null;
+  /** When it ended, ISO 8601. */
+  readonly at: string;
+  readonly billing: "billed" | "free" | "possible";
+  /** null with `billed`: unknown. */
+  readonly usage: Usage | null;
+  /** What it cannot exceed; null: not known. */
+  readonly bound: CallBound | null;
+}
+
+/** A result that stands for its row. `reused`: its answer came from an earlier run, unpaid. */
+export interface CountableResult {
+  readonly rowIndex: number;
+  readonly model: string;
+  readonly finishedAt: string;
+  readonly status: "succeeded" | "failed";
+  readonly error?: { readonly kind: RowErrorKind };
+  readonly reused?: { readonly usage: Usage | null };
 }
 
 export interface UsageTotalsOptions extends PricePlace {
@@ -27,93 +42,70 @@ export interface UsageTotalsOptions extends PricePlace {
   readonly prices?: PriceTable;
   /** Default real-time. */
   readonly lane?: Lane;
-  /**
-   * Tokens that one call of this row's request cannot exceed, for the upper bound of possibly billed
-   * starts; null when not known. Default: the result's own `callBound`.
-   */
-  readonly boundOf?: (result: Result) => CallBound | null;
 }
 
 /**
- * Adds up what results used and cost, one at a time.
+ * Adds up what a run's calls used and cost, one at a time: a listener of the journal's fold.
  *
- * Exact and independent of order. Every billed attempt counts; of a row settled twice (a retry) both
- * results' usage counts and the one added later stands for the row. A result equal in row, outcome and
- * time to the row's standing one is the same line again and is ignored. Memory: one bucket per model and
- * hour, the possibly billed rows, and eight bytes per row.
+ * Exact. Every call counts in the hour and model in which it ended, a row where its standing result lies. Memory: one bucket per
+ * model and hour, the possibly billed rows, and four bytes per row.
  */
 export class UsageTotals {
   readonly prices: PriceTable;
   readonly place: PricePlace;
   readonly lane: Lane;
-  readonly #boundOf: UsageTotalsOptions["boundOf"];
   readonly #buckets: UsageBucket[] = [];
   readonly #bucketIndex = new Map<string, number>();
   readonly #outcomes = new RowOutcomes();
-  readonly #possiblyBilled = new Map<number, PossiblyBilledRow[]>();
-  /** Extra answers by what tells them apart; there are few. */
-  readonly #extras = new Set<string>();
+  readonly #possible = new PossibleCalls();
+  /** The bucket that was found last: calls of one model that end within an hour come one after the other. */
+  #last = { hour: "-", model: "", index: -1 };
 
   constructor(options: UsageTotalsOptions = {}) {
     this.prices = options.prices ?? builtInPrices();
     this.place = { region: options.region ?? null, provider: options.provider ?? null };
     this.lane = options.lane ?? "real-time";
-    this.#boundOf = options.boundOf;
   }
 
-  /** Counts a settled row. Returns false when the same result had been counted before. */
-  add(result: CountableResult): boolean {
+  /** Counts a call that ended. */
+  ended(call: CountableCall): void {
+    if (call.billing === "free") return;
+    const bucket = this.#bucket(this.#indexOf(call.at, call.model));
+    if (call.billing === "possible") this.#addPossible(bucket, call);
+    else if (call.usage === null) addUnknownAttempt(bucket, call.bound, this.lane);
+    else addAttempt(bucket, call.usage, this.lane);
+  }
+
+  /** Counts a row by its result, and no more by the one that it had before. */
+  settled(result: CountableResult): void {
     const index = this.#indexOf(result.finishedAt, result.model);
-    const kind = result.status === "failed" ? result.error.kind : null;
-    const before = this.#outcomes.replace(result.rowIndex, {
-      bucket: index,
-      outcome: kind === null ? 0 : kindNumber(kind) + 1,
-      finishedAtMs: Date.parse(result.finishedAt),
-    });
-    if (before === "same") return false;
-    const bucket = this.#bucket(index);
+    const kind = result.error?.kind ?? null;
+    const outcome = kind === null ? 0 : kindNumber(kind) + 1;
+    const before = this.#outcomes.replace(result.rowIndex, { bucket: index, outcome });
     if (before !== null) countRow(this.#bucket(before.bucket), kindOf(before.outcome), -1);
+    const bucket = this.#bucket(index);
     countRow(bucket, kind, 1);
-    if (result.reused) this.#addReused(bucket, result.reused.usage ?? result.usage);
-    else this.#addAttempts(bucket, result);
-    return true;
+    if (result.reused) this.#addReused(bucket, result.reused.usage);
   }
 
-  #addAttempts(bucket: UsageBucket, result: CountableResult): void {
-    for (const usage of result.priorUsages ?? []) addAttempt(bucket, usage, this.lane);
-    if (result.usage) addAttempt(bucket, result.usage, this.lane);
-    if (result.possiblyBilled > 0) {
-      const bound = this.#boundOf === undefined ? (result.callBound ?? null) : this.#boundOf(result);
-      bucket.possiblyBilled += result.possiblyBilled;
-      this.#listPossiblyBilled(result, result.possiblyBilled, bucket.price, bound);
+  /** No row has a result any more; what was paid stays. */
+  cleared(): void {
+    this.#outcomes.clear();
+    for (const bucket of this.#buckets) {
+      bucket.succeeded = bucket.failed = bucket.reused = 0;
+      bucket.saved = 0n;
+      bucket.failures = {};
     }
   }
 
-  /**
-   * Counts what an answer cost that came for a row which has its result already: tokens and money, no row.
-   * Only its own usage: earlier attempts of the row are those of the standing result, unless it has none
-   * (`orphaned`). Returns false when this very answer had been counted before.
-   */
-  addExtra(result: CountableResult): boolean {
-    const key = `${result.rowIndex}:${result.attemptsStarted}:${result.finishedAt}`;
-    if (this.#extras.has(key)) return false;
-    this.#extras.add(key);
-    if (result.reused) return true;
-    const bucket = this.#bucket(this.#indexOf(result.finishedAt, result.model));
-    if (result.orphaned === true) this.#addAttempts(bucket, result);
-    else if (result.usage) addAttempt(bucket, result.usage, this.lane);
-    return true;
-  }
-
-  /** Counts starts without an end of a row that is not settled. `at` is when it was noticed, ISO 8601. */
-  addPossiblyBilled(
-    row: { rowIndex: number; customId: string; model: string; starts: number },
-    at: string,
-    bound: CallBound | null = null,
-  ): void {
-    const bucket = this.#bucket(this.#indexOf(at, row.model));
-    bucket.possiblyBilled += row.starts;
-    this.#listPossiblyBilled(row, row.starts, bucket.price, bound);
+  /** The same sums with calls that were started and may have been billed, as long as nobody knows their ends. */
+  withOpenStarts(starts: Iterable<Omit<CountableCall, "billing" | "usage">>): UsageTotals {
+    const totals = new UsageTotals({ ...this.place, prices: this.prices, lane: this.lane });
+    for (const bucket of this.#buckets)
+      mergeBucket(totals.#bucket(totals.#indexOfHour(bucket.hour, bucket.model)), bucket);
+    totals.#possible.addAll(this.#possible);
+    for (const start of starts) totals.ended({ ...start, billing: "possible", usage: null });
+    return totals;
   }
 
   /** Per UTC hour and model, in that order. */
@@ -134,7 +126,12 @@ export class UsageTotals {
 
   /** By row, in ascending order. */
   possiblyBilledRows(): PossiblyBilledRow[] {
-    return [...this.#possiblyBilled].sort(([a], [b]) => a - b).flatMap(([, rows]) => rows);
+    return this.#possible.rows();
+  }
+
+  #addPossible(bucket: UsageBucket, call: CountableCall): void {
+    bucket.possiblyBilled += 1;
+    this.#possible.add(call, bucket.price, this.lane);
   }
 
   #addReused(bucket: UsageBucket, usage: Usage | null): void {
@@ -143,32 +140,22 @@ export class UsageTotals {
     if (saved !== null) bucket.saved += saved;
   }
 
-  #listPossiblyBilled(
-    row: { rowIndex: number; customId: string; model: string },
-    starts: number,
-    price: PriceEntry | null,
-    bound: CallBound | null,
-  ): void {
-    const once = price && bound && exactCostBound(price, bound, this.lane);
-    const rows = this.#possiblyBilled.get(row.rowIndex) ?? [];
-    rows.push({
-      rowIndex: row.rowIndex,
-      customId: row.customId,
-      model: row.model,
-      starts,
-      atMost:
-        price && once !== null ? { amount: toNumber(once * BigInt(starts)), currency: price.currency } : null,
-    });
-    this.#possiblyBilled.set(row.rowIndex, rows);
+  #indexOf(time: string, model: string): number {
+    const last = this.#last;
+    if (last.model === model && time.startsWith(last.hour)) return last.index;
+    const hour = utcHour(time);
+    const index = this.#indexOfHour(hour, model);
+    this.#last = { hour: hour.slice(0, -1), model, index };
+    return index;
   }
 
-  #indexOf(time: string, model: string): number {
-    const hour = utcHour(time);
+  #indexOfHour(hour: string, model: string): number {
     const key = `${hour} ${model}`;
-    const known = this.#bucketIndex.get(key);
-    if (known !== undefined) return known;
-    const index = this.#buckets.push(emptyBucket(hour, model, this.prices.lookup(model, this.place))) - 1;
-    this.#bucketIndex.set(key, index);
+    let index = this.#bucketIndex.get(key);
+    if (index === undefined) {
+      index = this.#buckets.push(emptyBucket(hour, model, this.prices.lookup(model, this.place))) - 1;
+      this.#bucketIndex.set(key, index);
+    }
     return index;
   }
 

@@ -1,6 +1,5 @@
-import { callBound, type ProviderError, type Vendor } from "../provider/index.js";
-import type { QueuePayload } from "../queue/payload.js";
-import type { CallBound } from "../types.js";
+import type { Billing } from "../protocol/events.js";
+import type { ProviderError } from "../provider/index.js";
 
 /**
  * Whether a failed call may have been billed although nobody knows its tokens: the request went out, and
@@ -10,20 +9,7 @@ export function mayHaveBeenBilled(error: ProviderError): boolean {
   return error.mayHaveBeenBilled;
 }
 
-/**
- * Starts of a row that cost money or may have, among the first `starts`: all but those whose end is known
- * and was free of charge.
- */
-export function costlyStarts(payload: QueuePayload, starts: number): number {
-  return Math.max(0, starts - ((payload.ended ?? 0) - (payload.priorUsages?.length ?? 0)));
-}
-
-/** The bound of one call, for a result some of whose calls were possibly billed. */
-export function boundField(
-  payload: QueuePayload,
-  possiblyBilled: number,
-  vendor?: Vendor,
-): { callBound?: CallBound } {
-  const bound = possiblyBilled > 0 ? callBound(payload.request, vendor) : null;
-  return bound === null ? {} : { callBound: bound };
+export function billingOf(error: ProviderError): Billing {
+  if (error.usage !== null) return "billed";
+  return mayHaveBeenBilled(error) ? "possible" : "free";
 }

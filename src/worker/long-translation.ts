@@ -1,5 +1,5 @@
-import { modelTraits } from "../provider/index.js";
-import type { QueuePayload, TranslatedSoFar } from "../queue/payload.js";
+import { isCut, modelTraits } from "../provider/index.js";
+import type { RowTask, TranslatedSoFar } from "../protocol/events.js";
 import type { Answer, ModelRequest } from "../types.js";
 import { estimateTokens } from "../usage/index.js";
 import { nextPiece, type TextPiece } from "./text-piece.js";
@@ -16,10 +16,10 @@ export interface TranslationPart {
 /**
  * The part of a long translation that is to be called next; null for requests that go out whole.
  *
- * A row is called part by part, one start of its queue job each: what is translated stands in the job's
- * data, so a part that fails is called again alone, by whichever worker.
+ * A row is called part by part. What is translated stands in the journal, so a part that fails is called again alone, by
+ * whichever worker.
  */
-export function nextTranslationPart({ request, translated }: QueuePayload): TranslationPart | null {
+export function nextTranslationPart({ request, translated }: RowTask): TranslationPart | null {
   const { translation, maxOutputTokens } = modelTraits(request.model);
   const [message] = request.messages;
   if (!translation || maxOutputTokens === null || typeof message?.content !== "string") return null;
@@ -36,20 +36,20 @@ export function withPart(
   { piece }: TranslationPart,
   answer: Answer,
 ): TranslatedSoFar {
-  const isCut = before?.finishReason === "length" || answer.finishReason === "length";
+  const wasCut = before?.finishReason === "length" || isCut(answer.finishReason);
   return {
     text: (before?.text ?? "") + piece.gap + answer.text.trim(),
     upTo: piece.end,
     parts: (before?.parts ?? 0) + 1,
-    finishReason: isCut ? "length" : answer.finishReason,
+    finishReason: wasCut ? "length" : answer.finishReason,
   };
 }
 
 /** In how many calls a row's text is translated, those already made included; 1 for all other rows. */
-export function translationParts(payload: QueuePayload): number {
-  let { translated } = payload;
+export function translationParts(task: RowTask): number {
+  let { translated } = task;
   for (let parts = translated?.parts ?? 0; ; parts++) {
-    const part = nextTranslationPart({ ...payload, ...(translated === undefined ? {} : { translated }) });
+    const part = nextTranslationPart({ ...task, ...(translated === undefined ? {} : { translated }) });
     if (part === null || part.piece.isLast) return parts + 1;
     translated = { text: "", upTo: part.piece.end, parts: parts + 1, finishReason: "stop" };
   }

@@ -58,6 +58,15 @@ class AccountPacer implements Pacer {
     this.#breaker = new PaceBreaker(options.concurrency);
   }
 
+  tryAcquire(request: ModelRequest): Permit | null {
+    if (this.#breaker.isOpen) return null;
+    const pace = this.#pace(request.model);
+    const start = pace.keeper.tryAcquire();
+    return start === null
+      ? null
+      : new CallPermit(pace, this.#breaker, { start, estimate: null, isProbe: false });
+  }
+
   async acquire(request: ModelRequest, signal: AbortSignal): Promise<Permit> {
     const pace = this.#pace(request.model);
     for (;;) {
@@ -76,7 +85,7 @@ class AccountPacer implements Pacer {
       try {
         const start = await pace.keeper.acquire(cost, signal);
         if (isProbe || !this.#breaker.isOpen)
-          return new CallPermit(pace, this.#breaker, start, estimate, isProbe);
+          return new CallPermit(pace, this.#breaker, { start, estimate, isProbe });
         pace.keeper.ended(start, 0); // the endpoint went away while this call waited for its slot
       } catch (error) {
         this.#breaker.left(isProbe);
@@ -147,6 +156,13 @@ class AccountPacer implements Pacer {
   }
 }
 
+interface StartedCall {
+  readonly start: Start;
+  /** Tokens that it was estimated to use; null: nobody asked. */
+  readonly estimate: number | null;
+  readonly isProbe: boolean;
+}
+
 /** One call's: a class, since there is one for each call. */
 class CallPermit implements Permit {
   readonly #pace: ModelPace;
@@ -155,13 +171,7 @@ class CallPermit implements Permit {
   readonly #estimate: number | null;
   readonly #isProbe: boolean;
 
-  constructor(
-    pace: ModelPace,
-    breaker: PaceBreaker,
-    start: Start,
-    estimate: number | null,
-    isProbe: boolean,
-  ) {
+  constructor(pace: ModelPace, breaker: PaceBreaker, { start, estimate, isProbe }: StartedCall) {
     this.#pace = pace;
     this.#breaker = breaker;
     this.#start = start;

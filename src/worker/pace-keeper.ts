@@ -104,19 +104,20 @@ export class PaceKeeper {
     return { ...reply, coolDownMs: Math.max(0, reply.coolDownMs - age), waiting: this.#queue.length };
   }
 
+  /** A start at once where calls start without asking; null: not now. */
+  tryAcquire(): Start | null {
+    const isFree = this.#mode === "free" && this.#queue.length === 0 && this.#inFlight < this.#allowed;
+    return isFree && !this.#isIdle() ? this.#start(0) : null;
+  }
+
   /**
    * Resolves when a call may start; `ended` must follow. `cost` says in tokens what the call is likely to use;
    * it is asked when a slot is reserved, since calls that wait may learn from those before them.
    */
   acquire(cost: () => number, signal: AbortSignal): Promise<Start> {
     if (signal.aborted) return Promise.reject(signal.reason as Error);
-    if (
-      this.#mode === "free" &&
-      this.#queue.length === 0 &&
-      this.#inFlight < this.#allowed &&
-      !this.#isIdle()
-    )
-      return Promise.resolve(this.#start(0));
+    const start = this.tryAcquire();
+    if (start !== null) return Promise.resolve(start);
     return new Promise((resolve, reject) => {
       const waiter: Waiter = {
         cost,

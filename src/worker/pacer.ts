@@ -3,6 +3,8 @@ import type { ModelRequest, Usage } from "../types.js";
 
 /** What a worker asks before a call, and tells after it. One per run and process. */
 export interface Pacer {
+  /** A permit at once, when nothing keeps calls from starting; null: ask `acquire`. */
+  tryAcquire(request: ModelRequest): Permit | null;
   /** Waits until a call may start. Rejects with the signal's reason when it aborts. */
   acquire(request: ModelRequest, signal: AbortSignal): Promise<Permit>;
   /** What keeps calls from starting at this moment. */
@@ -14,7 +16,7 @@ export interface Pacer {
 
 /** Exactly one of the three is called, once. */
 export interface Permit {
-  /** The call was answered. */
+  /** The call was answered. null: nobody knows its tokens. */
   succeeded(usage: Usage | null): void;
   /** The provider asked for patience. Returns the milliseconds after which the row may be tried again. */
   throttled(error: ProviderError): number;

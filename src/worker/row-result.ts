@@ -1,17 +1,54 @@
-import type { Job as QueueJob } from "bullmq";
+import type { RowTask } from "../protocol/events.js";
 import type { ProviderError } from "../provider/provider.js";
-import type { QueuePayload } from "../queue/payload.js";
 import type { Answer, Output, Result, RowError, Usage } from "../types.js";
-import { boundField, mayHaveBeenBilled } from "./billing.js";
+
+/** When a call began, on a clock that never jumps, milliseconds. */
+type StartedAt = number;
 
 /** The result of a row that was answered. */
-export function succeeded(job: QueueJob, payload: QueuePayload, answer: Answer, startedAt: number): Result {
-  // Assigned, not spread: an object of twenty fields is copied for each row otherwise.
-  const isUnknown = answer.usage === null;
-  return Object.assign(resultBase(job, payload, answer.usage, answer.requestId, startedAt, isUnknown), {
+export function succeeded(task: RowTask, answer: Answer, startedAt: StartedAt): Result {
+  // Assigned, not spread: an object of many fields is copied for each row otherwise.
+  return Object.assign(resultBase(task, answer.usage, answer.requestId, startedAt), {
     status: "succeeded" as const,
     output: outputOf(answer),
   });
+}
+
+/** The result of a row that failed for good. `answer`: what came, when it came and could not be used. */
+export function failed(task: RowTask, error: ProviderError, startedAt: StartedAt, answer?: Answer): Result {
+  return Object.assign(resultBase(task, error.usage, error.requestId, startedAt), {
+    status: "failed" as const,
+    error: rowErrorOf(error),
+    ...(answer === undefined ? {} : { output: outputOf(answer) }),
+  });
+}
+
+export function rowErrorOf({ kind, code, message, httpStatus }: ProviderError): RowError {
+  return { kind, code, message, httpStatus };
+}
+
+/** The result of a row that three workers died with, each while it was their only call. */
+export function lostResult(task: RowTask, losses: number, finishedAt: string): Result {
+  const { rowIndex, customId, preset, requestDigest } = task;
+  return {
+    rowIndex,
+    customId,
+    model: task.request.model,
+    preset,
+    attempts: task.ended,
+    requestId: null,
+    ...(requestDigest === undefined ? {} : { requestDigest }),
+    usage: null,
+    latencyMs: 0,
+    finishedAt,
+    status: "failed",
+    error: {
+      kind: "worker_lost",
+      code: "worker_lost",
+      message: `Every worker that called this row died (${losses} times).`,
+      httpStatus: null,
+    },
+  };
 }
 
 function outputOf({ text, reasoning, finishReason, toolCalls, logprobs }: Answer): Output {
@@ -25,93 +62,23 @@ function outputOf({ text, reasoning, finishReason, toolCalls, logprobs }: Answer
   };
 }
 
-/** The result of a row that failed for good. `answer`: what came, when it came and could not be used. */
-export function failed(
-  job: QueueJob,
-  payload: QueuePayload,
-  error: ProviderError,
-  startedAt: number,
-  answer?: Answer,
-): Result {
-  const rowError: RowError = {
-    kind: error.kind,
-    code: error.code,
-    message: error.message,
-    httpStatus: error.httpStatus,
-  };
-  const isUnknown = mayHaveBeenBilled(error);
-  return {
-    ...resultBase(job, payload, error.usage, error.requestId, startedAt, isUnknown),
-    status: "failed",
-    error: rowError,
-    ...(answer === undefined ? {} : { output: outputOf(answer) }),
-  };
-}
-
 function resultBase(
-  job: QueueJob,
-  payload: QueuePayload,
+  task: RowTask,
   usage: Usage | null,
   requestId: string | null,
-  startedAt: number,
-  mayBeBilledUnknown = false,
+  startedAt: StartedAt,
 ): Omit<Result, "status" | "output" | "error"> {
-  const endsKnown = (payload.ended ?? 0) + (mayBeBilledUnknown ? 0 : 1);
-  const possiblyBilled = Math.max(0, job.attemptsStarted - endsKnown);
-  const { requestDigest, priorUsages } = payload;
+  const { requestDigest, translated } = task;
   const base = {
-    rowIndex: payload.rowIndex,
-    customId: payload.customId,
-    model: payload.request.model,
-    preset: payload.preset,
-    attempts: job.attemptsMade + 1 + (payload.translated?.parts ?? 0),
-    attemptsStarted: job.attemptsStarted,
-    possiblyBilled,
+    rowIndex: task.rowIndex,
+    customId: task.customId,
+    model: task.request.model,
+    preset: task.preset,
+    attempts: task.ended + 1 + (translated?.parts ?? 0),
     requestId,
     usage,
     latencyMs: Math.round(performance.now() - startedAt),
     finishedAt: new Date().toISOString(),
   };
-  if (requestDigest !== undefined) Object.assign(base, { requestDigest });
-  if (priorUsages !== undefined) Object.assign(base, { priorUsages });
-  return possiblyBilled > 0 ? Object.assign(base, boundField(payload, possiblyBilled)) : base;
-}
-
-/**
- * The result of a row that the queue gave up without one: its workers died too often, or something failed
- * in our own code at every attempt. Nobody knows whether its starts were billed.
- */
-export function gaveUpResult(
-  rowIndex: number,
-  job: { payload: QueuePayload | null; attemptsStarted: number; failedReason: string | null },
-  finishedAt: string,
-): Result {
-  const { payload, attemptsStarted, failedReason } = job;
-  const isLost = failedReason?.includes("stalled") ?? false;
-  const possiblyBilled = Math.max(0, attemptsStarted - (payload?.ended ?? 0));
-  return {
-    rowIndex,
-    customId: payload?.customId ?? String(rowIndex),
-    model: payload?.request.model ?? "unknown",
-    preset: payload?.preset ?? null,
-    attempts: 0,
-    attemptsStarted,
-    possiblyBilled,
-    ...(payload === null ? {} : boundField(payload, possiblyBilled)),
-    requestId: null,
-    ...(payload?.requestDigest === undefined ? {} : { requestDigest: payload.requestDigest }),
-    usage: null,
-    ...(payload?.priorUsages === undefined ? {} : { priorUsages: payload.priorUsages }),
-    latencyMs: 0,
-    finishedAt,
-    status: "failed",
-    error: {
-      kind: "worker_lost",
-      code: isLost ? "worker_lost" : "internal_error",
-      message: isLost
-        ? `Every worker that took this row died or lost it (${attemptsStarted} starts).`
-        : `The queue gave the row up: ${failedReason ?? "no reason given"}.`,
-      httpStatus: null,
-    },
-  };
+  return requestDigest === undefined ? base : Object.assign(base, { requestDigest });
 }

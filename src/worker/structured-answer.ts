@@ -1,4 +1,10 @@
-import { compileSchema, parseStructured, ProviderError, type ValidateJson } from "../provider/index.js";
+import {
+  compileSchema,
+  isCut,
+  parseStructured,
+  ProviderError,
+  type ValidateJson,
+} from "../provider/index.js";
 import type { Answer, ModelRequest } from "../types.js";
 
 /**
@@ -26,13 +32,13 @@ export function structureError(
   if (format?.type !== "json_schema" || answer.toolCalls !== undefined) return null;
   const parsed = parseStructured(answer.text, validatorOf(format.jsonSchema.schema));
   if ("value" in parsed) return null;
-  const isCut = answer.finishReason === "length";
+  const wasCut = isCut(answer.finishReason);
   return new ProviderError(
-    isCut ? `the answer was cut at its token limit, so ${parsed.problem}; raise maxTokens` : parsed.problem,
+    wasCut ? `the answer was cut at its token limit, so ${parsed.problem}; raise maxTokens` : parsed.problem,
     {
-      disposition: isCut || paidBefore + 1 >= MAX_PAID_ANSWERS ? "row" : "retryable",
+      disposition: wasCut || paidBefore + 1 >= MAX_PAID_ANSWERS ? "row" : "retryable",
       kind: "invalid_output",
-      code: isCut ? "output_cut" : "output_invalid",
+      code: wasCut ? "output_cut" : "output_invalid",
       httpStatus: 200,
       requestId: answer.requestId,
       usage: answer.usage,

@@ -1,3 +1,4 @@
+import { isCut } from "../provider/index.js";
 import type { InputRow } from "../input/row.js";
 import type { OutputOptions } from "../job/resolved-job.js";
 import { jsonText } from "../json/json-text.js";
@@ -6,8 +7,8 @@ import type { Result } from "../types.js";
 import { writeFileAtomically, type Append } from "./atomic-file.js";
 import { csvCells } from "./csv-record.js";
 import { formulaSafe } from "./formula-safe.js";
-import type { JournalIndex } from "./journal-index.js";
-import { JournalReader } from "./journal-reader.js";
+import { JournalReader } from "../journal/journal-reader.js";
+import type { RowTable } from "../protocol/row-table.js";
 import { TextBlocks } from "./text-blocks.js";
 
 /** Bytes of one file that are written at once, a row's own aside. */
@@ -24,8 +25,9 @@ export interface AnswerColumn {
 }
 
 export interface ResultFilesOptions {
-  readonly journalPath: string;
-  readonly index: JournalIndex;
+  /** Folder of the run. */
+  readonly directory: string;
+  readonly index: RowTable;
   /** Every row of the run, in input order. */
   readonly batches: AsyncIterable<readonly InputRow[]>;
   readonly endRow: number;
@@ -72,7 +74,7 @@ export async function writeResultFiles(options: ResultFilesOptions): Promise<Res
   const temporary = (path: string): string | undefined =>
     options.gate === undefined ? undefined : partialPath(path);
   const counts: ResultCounts = { failed: 0, truncated: 0, overlong: 0 };
-  const reader = await JournalReader.open(options.journalPath, options.index);
+  const reader = new JournalReader(options.directory, options.index);
   const writeBoth = async (appendError: Append, appendResult: Append): Promise<void> => {
     for await (const { results, errors } of fileBlocks(options, reader, counts)) {
       if (results.length > 0) await appendResult(results);
@@ -116,7 +118,7 @@ async function* fileBlocks(
     for (const row of rows) {
       const result = index.isSettled(row.rowIndex) ? await reader.read(row.rowIndex) : null;
       writeRow(row, result);
-      if (result?.status === "succeeded" && result.output.finishReason === "length") counts.truncated++;
+      if (result?.status === "succeeded" && isCut(result.output.finishReason)) counts.truncated++;
       if (result?.status === "failed") {
         counts.failed++;
         for (const piece of errorLine(row, result)) errors.add(piece);

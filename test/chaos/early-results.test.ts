@@ -38,7 +38,7 @@ it(
 
     await endsWell(fleet.resume());
     expect(await filesOf(fleet)).toEqual(["results.csv"]);
-    await expectNothingLost(fleet, { inFlight: IN_FLIGHT });
+    await expectNothingLost(fleet, { inFlight: IN_FLIGHT, unsent: IN_FLIGHT });
     await endsWell(fleet.start(["export", fleet.runId, "--to", "exported"]));
     const exported = await readFile(join(fleet.options.folder, "exported", "results.csv"), "utf8");
     expect(await readFile(join(fleet.runDirectory, "results.csv"), "utf8")).toBe(exported);

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { appendFile, readFile, truncate, writeFile } from "node:fs/promises";
+import { readFile, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -31,11 +31,11 @@ describe("a full disk", () => {
       );
       expect((await limited.ended).code, limited.stderr()).toBe(4);
       expect(limited.stdout()).toContain("The disk of the run directory is full");
-      const recorded = await recordedRows(fleet);
+      const recorded = recordedRows(fleet);
       expect(recorded.size).toBeGreaterThan(20);
       await endsWell(fleet.resume());
       // Answers that found no room were kept by the queue, or are listed.
-      await expectNothingLost(fleet, { recorded: [recorded], inFlight: 10 });
+      await expectNothingLost(fleet, { recorded: [recorded], inFlight: 10, unsent: 10 });
     },
   );
 });
@@ -63,14 +63,15 @@ describe("a damaged journal", () => {
     const found = await findingsOf(fleet, []);
     expect(found).toMatchObject({ rowsLost: 0, rowsTwice: 0, rowsFailed: 0, usageErrors: [] });
     expect(found.repeated).toBeLessThanOrEqual(5 + 1);
-    // The torn answer was billed and is nowhere any more, unless the queue still knew of its start.
-    expect(found.answered).toBeLessThanOrEqual(found.billed + found.possiblyBilled + 1);
+    // The line may have been the mark of one call.
+    expect(found.unlisted.length).toBeLessThanOrEqual(1);
   });
 
   it("with a line that stands twice counts it once", { timeout: 120_000 }, async () => {
     const fleet = await stopped();
-    const [first] = (await readFile(journalOf(fleet), "utf8")).split("\n");
-    await appendFile(journalOf(fleet), `${first}\n`);
+    const lines = (await readFile(journalOf(fleet), "utf8")).split("\n").slice(0, -1);
+    const settled = lines.find((line) => line.includes('"event":"settled"'));
+    await writeFile(journalOf(fleet), [...lines, settled, ""].join("\n"));
     await endsWell(fleet.resume());
     const usage = JSON.parse(await readFile(join(fleet.runDirectory, "usage.json"), "utf8")) as {
       attempts: { billed: number };
@@ -89,7 +90,7 @@ describe("a damaged journal", () => {
       const calls = fleet.simulator.calls().total;
       const refused = fleet.resume();
       expect((await refused.ended).code).toBe(2);
-      expect(refused.stderr()).toContain("journal.jsonl:3: expected a result");
+      expect(refused.stderr()).toContain("journal.jsonl:3: expected an event");
       expect(fleet.simulator.calls().total).toBe(calls);
     },
   );

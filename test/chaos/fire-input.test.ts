@@ -37,7 +37,7 @@ describe.each([
 
       await endsWell(fleet.resume(["--accept-changed-input"]));
       // id-1 is called again; what was in flight at the kill may be.
-      const found = await expectNothingLost(fleet, { ids, inFlight: 1 + 10 });
+      const found = await expectNothingLost(fleet, { ids, inFlight: 1 + 10, unsent: 10 });
       expect(found.calls).toBeLessThanOrEqual(203 + 10);
       await endsWell(fleet.resume());
     },

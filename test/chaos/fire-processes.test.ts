@@ -35,7 +35,7 @@ describe("processes killed", () => {
         "both",
       ].entries()) {
         await answers(fleet, 20 + at * 45);
-        recorded.push(await recordedRows(fleet));
+        recorded.push(recordedRows(fleet));
         if (victim !== "worker") {
           inFlight += 20;
           await kill(coordinator);
@@ -48,7 +48,7 @@ describe("processes killed", () => {
         if (victim !== "worker") coordinator = fleet.resume(at % 2 === 0 ? ["--no-worker"] : []);
       }
       await endsWell(coordinator);
-      const found = await expectNothingLost(fleet, { recorded, inFlight });
+      const found = await expectNothingLost(fleet, { recorded, inFlight, unsent: inFlight });
       expect(found.possiblyBilled).toBeGreaterThanOrEqual(found.repeated);
       await stopWorkers(worker);
     },
@@ -65,12 +65,12 @@ describe("processes killed", () => {
     let running = fleet.run();
     for (const at of [40, 120, 200]) {
       await answers(fleet, at);
-      recorded.push(await recordedRows(fleet));
+      recorded.push(recordedRows(fleet));
       await kill(running);
       running = fleet.resume();
     }
     await endsWell(running);
-    await expectNothingLost(fleet, { recorded, inFlight: 3 * 20 });
+    await expectNothingLost(fleet, { recorded, inFlight: 3 * 20, unsent: 3 * 20 });
   });
 
   it(
@@ -88,8 +88,8 @@ describe("processes killed", () => {
       await kill(doomed);
       const heir = fleet.worker(12);
       await endsWell(coordinator);
-      expect(coordinator.stderr()).toContain("A worker died; its rows go to others");
-      const found = await expectNothingLost(fleet, { inFlight: 6 });
+      expect(coordinator.stderr()).toContain("A worker is gone; its rows go to others");
+      const found = await expectNothingLost(fleet, { inFlight: 6, unsent: 6 });
       expect(found).toMatchObject({ repeated: 6, possiblyBilled: 6, billed: 12 });
       await stopWorkers(heir);
     },
@@ -114,7 +114,7 @@ describe("processes killed", () => {
       await stopWorkers(hasty);
       const heir = fleet.worker(8);
       await endsWell(coordinator);
-      const found = await expectNothingLost(fleet, { inFlight: 4 });
+      const found = await expectNothingLost(fleet, { inFlight: 4, unsent: 4 });
       expect(found.repeated).toBe(fleet.simulator.calls().dropped);
       await stopWorkers(heir);
     },
@@ -153,7 +153,7 @@ describe("processes killed", () => {
         () => workers.stderr().split("Waiting for runs").length === 4,
       );
       await endsWell(coordinator);
-      await expectNothingLost(fleet, { inFlight: 2 });
+      await expectNothingLost(fleet, { inFlight: 2, unsent: 2 });
       await stopWorkers(workers);
     },
   );

@@ -1,11 +1,8 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
-import { Redis } from "ioredis";
 import { describe, it } from "vitest";
 import { recordedRows } from "../../scripts/chaos/findings.js";
-import type { Fleet } from "../../scripts/chaos/fleet.js";
-import { afterTest } from "../support/after-test.js";
-import { answers, endsWell, expectNothingLost, fleetOf, stopWorkers } from "./fleet.js";
+import { answers, endsWell, expectNothingLost, fleetOf, redisOf, stopWorkers } from "./fleet.js";
 
 const latency = { latency: { kind: "fixed", ms: 150 } } as const;
 
@@ -18,9 +15,11 @@ describe("Redis in trouble", () => {
       const worker = fleet.worker(10);
       const coordinator = fleet.run();
       await answers(fleet, 60);
-      const first = await recordedRows(fleet);
+      const first = recordedRows(fleet);
+      await fleet.restartRedis();
       await answers(fleet, 200);
-      const second = await recordedRows(fleet);
+      const second = recordedRows(fleet);
+      await fleet.restartRedis(500);
       await endsWell(coordinator);
       await expectNothingLost(fleet, { recorded: [first, second], inFlight: 40 });
       await stopWorkers(worker);
@@ -32,8 +31,8 @@ describe("Redis in trouble", () => {
     const worker = fleet.worker(10);
     const coordinator = fleet.run(["--no-worker"]);
     await answers(fleet, 60);
-    const recorded = await recordedRows(fleet);
-    await rm(join(fleet.redis.folder, "appendonlydir"), { recursive: true });
+    const recorded = recordedRows(fleet);
+    await fleet.restartRedis(0, (folder) => rm(join(folder, "appendonlydir"), { recursive: true }));
     await endsWell(coordinator);
     await expectNothingLost(fleet, { recorded: [recorded], inFlight: 20 });
     await stopWorkers(worker);
@@ -44,8 +43,8 @@ describe("Redis in trouble", () => {
     const worker = fleet.worker(10);
     const coordinator = fleet.run();
     await answers(fleet, 60);
-    const recorded = await recordedRows(fleet);
-    await (await client(fleet)).flushall();
+    const recorded = recordedRows(fleet);
+    await (await redisOf(fleet)).flushall();
     await endsWell(coordinator);
     await expectNothingLost(fleet, { recorded: [recorded], inFlight: 20 });
     await stopWorkers(worker);
@@ -56,7 +55,7 @@ describe("Redis in trouble", () => {
     const worker = fleet.worker(10);
     const coordinator = fleet.run();
     await answers(fleet, 40);
-    const redis = await client(fleet);
+    const redis = await redisOf(fleet);
     await redis.config("SET", "maxmemory", "1mb");
     // Whatever was under way ends: its answers must be kept although there is no room for them.
     const { total } = fleet.simulator.calls();
@@ -86,10 +85,3 @@ describe("Redis frozen", () => {
     },
   );
 });
-
-async function client(fleet: Fleet): Promise<Redis> {
-  const redis = new Redis(fleet.redis.url, { lazyConnect: true });
-  await redis.connect();
-  afterTest(() => redis.disconnect());
-  return redis;
-}

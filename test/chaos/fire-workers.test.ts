@@ -27,7 +27,7 @@ describe("a worker in trouble", () => {
       const coordinator = fleet.run(["--no-worker"]);
       await callsUnderWay(fleet, 20);
       proxy.cut();
-      const recorded = await recordedRows(fleet);
+      const recorded = recordedRows(fleet);
       await answers(fleet, 150);
       proxy.mend();
       await endsWell(coordinator);

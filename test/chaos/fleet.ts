@@ -1,5 +1,10 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Redis } from "ioredis";
 import { expect } from "vitest";
 import { findingsOf, type Findings, type Recorded } from "../../scripts/chaos/findings.js";
+import { readJournal } from "../../scripts/chaos/journal.js";
+import type { UsageGroup } from "../../src/usage/usage-group.js";
 import { Fleet, type FleetOptions, type Running } from "../../scripts/chaos/fleet.js";
 import { afterTest } from "../support/after-test.js";
 import { tempFolder } from "../support/temp-folder.js";
@@ -13,6 +18,23 @@ export async function fleetOf(options: Omit<FleetOptions, "folder">): Promise<Fl
   const fleet = await Fleet.start({ ...options, folder: await tempFolder() });
   afterTest(() => fleet.close());
   return fleet;
+}
+
+/** A connection to the fleet's Redis of the test's own. */
+export async function redisOf(fleet: Fleet): Promise<Redis> {
+  const redis = new Redis(fleet.redis.url, { lazyConnect: true });
+  redis.on("error", () => {}); // the server may be killed
+  await redis.connect();
+  afterTest(() => redis.disconnect());
+  return redis;
+}
+
+/** Of the keys that the run's processes share. */
+export function hubPrefix(fleet: Fleet): string {
+  const record = JSON.parse(readFileSync(join(fleet.runDirectory, "run.json"), "utf8")) as {
+    identity: string;
+  };
+  return `promptmill:${record.identity}:`;
 }
 
 /** Waits until the model has answered so often. */
@@ -57,6 +79,27 @@ export async function kill(running: Running): Promise<void> {
   await running.ended;
 }
 
+/** Sums of `promptmill report`, of the run as it lies there. */
+export async function reportOf(fleet: Fleet): Promise<UsageGroup> {
+  const report = fleet.start(["report", fleet.runId, "--json"]);
+  await endsWell(report);
+  return (JSON.parse(report.stdout()) as { total: UsageGroup }).total;
+}
+
+/**
+ * What must be known of a run that stopped, and is not resumed: each call that the model saw is counted or listed, and each that
+ * the journal knows the end of is counted. Returns the report.
+ */
+export async function expectAllKnown(fleet: Fleet): Promise<UsageGroup> {
+  const report = await reportOf(fleet);
+  const { billed, possiblyBilled } = readJournal(fleet.runDirectory);
+  expect(report.attempts).toMatchObject({ billed: billed.length, possiblyBilled });
+  expect(report.attempts.billed + report.attempts.possiblyBilled).toBeGreaterThanOrEqual(
+    fleet.simulator.calls().total,
+  );
+  return report;
+}
+
 /** The run has ended well. */
 export async function endsWell(running: Running): Promise<void> {
   const { code } = await running.ended;
@@ -70,15 +113,17 @@ export async function stopWorkers(...workers: readonly Running[]): Promise<void>
 
 /**
  * What must hold whatever happened: no row lost, twice or failed, no recorded answer called again, no more
- * calls repeated than were in flight at the kills, and every answer either billed or listed.
+ * calls repeated than were in flight at the kills, every call recorded or listed, and no more listed than calls without a
+ * known end and `unsent`: starts that were marked when their process was killed, and not sent.
  */
 export async function expectNothingLost(
   fleet: Fleet,
   {
     recorded = [],
     inFlight,
+    unsent = 0,
     ids,
-  }: { recorded?: readonly Recorded[]; inFlight: number; ids?: readonly string[] },
+  }: { recorded?: readonly Recorded[]; inFlight: number; unsent?: number; ids?: readonly string[] },
 ): Promise<Findings> {
   const found = await findingsOf(fleet, recorded, ids);
   expect(found).toMatchObject({
@@ -89,6 +134,7 @@ export async function expectNothingLost(
     usageErrors: [],
   });
   expect(found.repeated).toBeLessThanOrEqual(inFlight);
-  expect(found.answered).toBeLessThanOrEqual(found.billed + found.possiblyBilled);
+  expect(found.unlisted).toEqual([]);
+  expect(found.possiblyBilled - found.unrecorded).toBeLessThanOrEqual(unsent);
   return found;
 }

@@ -114,7 +114,7 @@ describe.each(queues)("On $queue", ({ flags }) => {
     );
     const { perRequest, answered } = simulator.calls();
     expect([...perRequest.values()].filter(({ calls }) => calls !== 1)).toEqual([]);
-    expect(usage.attempts).toEqual({ billed: answered, possiblyBilled: 0 });
+    expect(usage.attempts).toMatchObject({ billed: answered, possiblyBilled: 0 });
 
     const after = await cli(["resume", "stopped", ...flags()], { cwd: folder, env });
     expect(after.code, after.stderr).toBe(0);

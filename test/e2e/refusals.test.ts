@@ -187,7 +187,7 @@ describe("The program refuses", () => {
     const folder = await tempFolder();
     await writeFile(join(folder, "job.yaml"), jobText());
     await writeFile(join(folder, "input.csv"), "id,text\na,x\n");
-    await mkdir(join(folder, "runs", "once"), { recursive: true });
+    await mkdir(join(folder, "runs", "once", "something"), { recursive: true });
     const end = await cli(["run", "job.yaml", "--simulate", "--run-id", "once"], { cwd: folder });
     expectRefused(end, ["once"]);
   });

@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { EarlyResults, type RowGate } from "../../src/run/early-results.js";
-import { JournalIndex } from "../../src/writer/journal-index.js";
+import { RowTable } from "../../src/protocol/row-table.js";
 import { tempFolder } from "../support/temp-folder.js";
 import { until } from "../support/until.js";
 
@@ -20,9 +20,9 @@ async function resultsOf({ minFreeBytes = 0, failsAfter = ROWS } = {}): Promise<
 }> {
   const folder = await tempFolder();
   const partial = join(folder, "results.csv.partial");
-  const index = new JournalIndex();
+  const index = new RowTable();
   const tries: number[][] = [];
-  const write = async (_index: JournalIndex, gate: RowGate | null): Promise<string> => {
+  const write = async (_index: RowTable, gate: RowGate | null): Promise<string> => {
     const batches: number[] = [];
     tries.push(batches);
     if (gate !== null) await writeFile(partial, "");

@@ -48,7 +48,11 @@ describe("An input that is replaced while a run goes on", () => {
       input,
       csvOf(rows, (row) => `text of ROW ${row}`),
     );
-    await expect(second).rejects.toMatchObject({ code: "input_changed", exitCode: 4 });
+    expect(await second).toMatchObject({
+      state: "halted",
+      halt: { code: "input_changed", exitCode: 4 },
+      files: null,
+    });
     expect(existsSync(join(directory, "results.csv"))).toBe(false);
     await expect(resume({ ...session, run: "r" })).rejects.toMatchObject({
       code: "input_changed",

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { heldBackBy, type RunLoad } from "../../src/run/held-back.js";
 import { stallError, withOutages } from "../../src/run/stall-guard.js";
-import type { WorkerReport } from "../../src/queue/registry.js";
+import type { WorkerAbout } from "../../src/fleet/worker-about.js";
 import type { PaceStatus } from "../../src/worker/pacer.js";
 
 const busy: RunLoad = {
@@ -51,16 +51,8 @@ describe("what holds a run back", () => {
   });
 });
 
-function reportOf(changes: Partial<WorkerReport>): WorkerReport {
-  return {
-    workerId: "w",
-    refusal: null,
-    concurrency: 8,
-    beat: 1,
-    connectionName: null,
-    process: null,
-    ...changes,
-  };
+function workerWith(changes: Partial<WorkerAbout>): WorkerAbout {
+  return { refusal: null, process: null, ...changes };
 }
 
 const well: PaceStatus = { holder: null, throttledForMs: 0, downForMs: 0, wasAnswered: true };
@@ -93,11 +85,11 @@ describe("a run without progress", () => {
 
   it("has lost its model server when every worker that serves it has", () => {
     const outage = { code: "host_not_found", forMs: HOUR, probeInMs: 5_000, wasAnswered: true };
-    const away = reportOf({ down: outage });
-    const other = reportOf({ down: { ...outage, forMs: 60_000 } });
-    expect(withOutages(well, [away, reportOf({})])).toEqual(well);
+    const away = workerWith({ outage });
+    const other = workerWith({ outage: { ...outage, forMs: 60_000 } });
+    expect(withOutages(well, [away, workerWith({})])).toEqual(well);
     expect(withOutages(well, [])).toEqual(well);
-    const all = withOutages(well, [away, other, reportOf({ refusal: "no key" })]);
+    const all = withOutages(well, [away, other, workerWith({ refusal: "no key" })]);
     expect(all).toMatchObject({
       holder: { kind: "endpoint_down", code: "host_not_found" },
       downForMs: 60_000,

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { loadConfig } from "../../src/config.js";
 import { silentLog } from "../../src/log.js";
-import { openRedisQueueServer } from "../../src/queue/redis-queue.js";
+import { hostWorker, newWorkerId } from "../../src/fleet/worker-host.js";
+import { connectRedis, disconnectRedis } from "../../src/queue/redis-connection.js";
 import type { Simulator } from "../../src/simulator/index.js";
-import { hostWorker, newWorkerId } from "../../src/worker/worker-host.js";
 import { afterTest } from "../support/after-test.js";
 import { startRedis } from "../support/redis-server.js";
 import { simulatedModel } from "../support/simulator.js";
@@ -20,18 +20,17 @@ const placements: readonly (readonly [string, (simulator: Simulator) => Promise<
 async function withWorker(simulator: Simulator): Promise<RunningOptions> {
   const redis = await startRedis();
   afterTest(() => redis.stop());
-  const server = await openRedisQueueServer(redis.url);
+  const connection = await connectRedis(redis.url);
   const stopping = new AbortController();
   const config = await loadConfig({
     cwd: await tempFolder(),
     env: { PROMPTMILL_SIMULATOR_URL: simulator.url },
   });
   const hosting = hostWorker({
-    server,
+    redis: connection,
     config,
     concurrency: 4,
     graceMs: 1_000,
-    connectionName: null,
     workerId: newWorkerId(),
     signal: stopping.signal,
     hurry: new AbortController().signal,
@@ -40,7 +39,7 @@ async function withWorker(simulator: Simulator): Promise<RunningOptions> {
   afterTest(async () => {
     stopping.abort();
     await hosting;
-    await server.close();
+    await disconnectRedis(connection);
   });
   return { simulator, queue: redis.url, worker: false };
 }
@@ -64,7 +63,7 @@ describe.each(placements)("calls made %s", (_, place) => {
       await place(simulator),
     );
     const [first, second] = [0, 1].map((row) => done.journal.find(({ rowIndex }) => rowIndex === row));
-    expect(first).toMatchObject({ status: "succeeded", attempts: 2, possiblyBilled: 0 });
+    expect(first).toMatchObject({ status: "succeeded", attempts: 2 });
     expect(second).toMatchObject({
       status: "failed",
       attempts: 3,
@@ -84,7 +83,7 @@ describe.each(placements)("calls made %s", (_, place) => {
       [{ prompt: text }],
       await place(simulator),
     );
-    expect(onlyResult(done)).toMatchObject({ status: "succeeded", attempts: 3, possiblyBilled: 0 });
+    expect(onlyResult(done)).toMatchObject({ status: "succeeded", attempts: 3 });
     expect(done.results[0]!["answer"]).toBe(
       `[simulated German] ${paragraph("One")}\n\n[simulated German] ${paragraph("Two")}`,
     );

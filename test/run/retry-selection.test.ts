@@ -1,9 +1,7 @@
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { selectRows, takeBack, type RetrySelection } from "../../src/run/retry.js";
+import { selectRows, type RetrySelection } from "../../src/run/retry.js";
 import type { Result } from "../../src/types.js";
-import { loadJournal } from "../../src/writer/journal-load.js";
+import { IDENTITY, settled, writeJournal } from "../support/journal.js";
 import { answered, refused } from "../support/results.js";
 import { tempFolder } from "../support/temp-folder.js";
 
@@ -20,10 +18,15 @@ const results = [
   refused(4, { kind: "server", code: "http_500" }),
 ];
 
+const record = { identity: IDENTITY, rows: 6 };
+
 async function journal(): Promise<string> {
-  const path = join(await tempFolder(), "journal.jsonl");
-  await writeFile(path, results.map((result) => `${JSON.stringify(result)}\n`).join(""));
-  return path;
+  const directory = await tempFolder();
+  await writeJournal(
+    directory,
+    results.map((result) => settled(result)),
+  );
+  return directory;
 }
 
 describe("A retry", () => {
@@ -38,8 +41,8 @@ describe("A retry", () => {
     { what: "failed rows with a code", selection: { codes: ["http_500"] }, rows: [4] },
     {
       what: "failed rows of both a kind and a code",
-      selection: { kinds: ["server"], codes: ["x"] },
-      rows: [],
+      selection: { kinds: ["server"], codes: ["http_503"] },
+      rows: [2],
     },
     {
       what: "answers that were cut off, and no failed row",
@@ -52,37 +55,22 @@ describe("A retry", () => {
       rows: [1, 3],
     },
   ])("means $what", async ({ selection, rows }) => {
-    const path = await journal();
-    const { index } = await loadJournal(path, 6);
-    expect(await selectRows(path, 6, index, selection)).toEqual(rows);
+    expect(await selectRows(await journal(), record, selection)).toEqual(rows);
   });
 
-  it("takes its rows back durably and leaves all others settled", async () => {
-    const path = await journal();
-    expect(await takeBack(path, 6, { kinds: ["server"] })).toBe(2);
-    const { index } = await loadJournal(path, 6);
-    expect([0, 1, 2, 3, 4, 5].map((row) => index.isSettled(row))).toEqual([
-      true,
-      true,
-      false,
-      true,
-      false,
-      false,
-    ]);
-    const last = (await readFile(path, "utf8")).trimEnd().split("\n").at(-1) ?? "";
-    expect(JSON.parse(last)).toEqual({
-      event: "retry",
-      at: expect.stringMatching(/^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/) as string,
-      rowIndexes: [2, 4],
-    });
+  it("means no row that is to be called again already", async () => {
+    const directory = await journal();
+    await writeJournal(directory, [{ event: "retry", at: "2026-01-02T00:00:00Z", rowIndexes: [2, 4] }]);
+    expect(await selectRows(directory, record, {})).toEqual([3]);
   });
 
-  it("is refused when no row is meant, and changes nothing", async () => {
-    const path = await journal();
-    await expect(takeBack(path, 6, { kinds: ["timeout"] })).rejects.toMatchObject({
-      code: "nothing_to_retry",
-      exitCode: 2,
-    });
-    expect((await loadJournal(path, 6)).index.settled).toBe(5);
-  });
+  it.each([{ kinds: ["timeout"] }, { kinds: ["server"], codes: ["x"] }])(
+    "is refused when %o means no row",
+    async (selection) => {
+      await expect(selectRows(await journal(), record, selection)).rejects.toMatchObject({
+        code: "nothing_to_retry",
+        exitCode: 2,
+      });
+    },
+  );
 });

@@ -1,7 +1,8 @@
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { aggregate, collectRuns } from "../../src/usage/index.js";
+import { collectRuns } from "../../src/run/collect-runs.js";
+import { aggregate } from "../../src/usage/index.js";
 import type { JobDefinition } from "../../src/job/index.js";
 import { resume, run, type RunOptions } from "../../src/run/run.js";
 import { redisUrl } from "../support/redis-url.js";

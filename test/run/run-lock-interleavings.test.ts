@@ -77,7 +77,11 @@ class Actor {
 
   enter(generation: number): RunLock {
     this.#step("is inside", ({ inside, takers }) => inside.push(this.#nonce) + takers.push(this.#nonce));
-    return new RunLock(this.#files, holder(this.#nonce), generation, () => 0);
+    return new RunLock(this.#files, holder(this.#nonce), {
+      generation,
+      sinceTaken: () => 0,
+      isPredecessorDead: true,
+    });
   }
 
   leave(lock: RunLock): void {

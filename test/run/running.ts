@@ -4,8 +4,10 @@ import { parse } from "csv-parse/sync";
 import type { JobDefinition } from "../../src/job/index.js";
 import { run } from "../../src/run/run.js";
 import type { RunSummary } from "../../src/run/carry-out.js";
+import type { AttemptEvent } from "../../src/protocol/events.js";
 import type { Simulator } from "../../src/simulator/index.js";
 import type { Result } from "../../src/types.js";
+import { journalEvents } from "../support/journal-events.js";
 import { redisUrl } from "../support/redis-url.js";
 import { tempFolder } from "../support/temp-folder.js";
 
@@ -15,8 +17,10 @@ export type Row = Readonly<Record<string, unknown>>;
 export interface FinishedRun extends RunSummary {
   /** In input order; of a CSV, every cell as text. */
   readonly results: readonly Row[];
-  /** Every line, in the order in which rows settled. */
+  /** Every result, in the order in which rows settled. */
   readonly journal: readonly Result[];
+  /** Calls that ended without settling their row. */
+  readonly attempts: readonly AttemptEvent[];
   readonly errors: readonly Row[];
 }
 
@@ -60,7 +64,9 @@ export async function runRows(
 }
 
 export async function readBack(summary: RunSummary): Promise<FinishedRun> {
-  const journal = await jsonLines<Result>(join(summary.directory, "journal.jsonl"));
+  const events = journalEvents(summary.directory);
+  const journal = events.filter((event) => event.event === "settled");
+  const attempts = events.filter((event) => event.event === "attempt");
   const { files } = summary;
   const results =
     files === null
@@ -69,7 +75,7 @@ export async function readBack(summary: RunSummary): Promise<FinishedRun> {
         ? parse<Row>(await readFile(files.results), { columns: true, bom: true })
         : await jsonLines<Row>(files.results);
   const errors = files === null || files.errors === null ? [] : await jsonLines<Row>(files.errors);
-  return { ...summary, results, journal, errors };
+  return { ...summary, results, journal, attempts, errors };
 }
 
 async function jsonLines<T>(path: string): Promise<T[]> {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { parse } from "csv-parse/sync";
 import { stringify } from "csv-stringify/sync";
 import type { Result } from "../../src/types.js";
+import { journalEvents } from "./journal-events.js";
 import type { UsageReport } from "../../src/usage/index.js";
 
 /** A job that asks the simulator about each row's `text`; `more` are further keys, as YAML. */
@@ -38,10 +39,7 @@ export function readRun(directory: string): {
   const text = (name: string): string => readFileSync(join(directory, name), "utf8");
   return {
     results: parse(text("results.csv"), { columns: true }),
-    journal: text("journal.jsonl")
-      .trimEnd()
-      .split("\n")
-      .map((line) => JSON.parse(line) as Result),
+    journal: journalEvents(directory).filter((event) => event.event === "settled"),
     usage: JSON.parse(text("usage.json")) as UsageReport,
   };
 }

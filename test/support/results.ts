@@ -4,8 +4,6 @@ const base = {
   model: "qwen-plus",
   preset: null,
   attempts: 1,
-  attemptsStarted: 1,
-  possiblyBilled: 0,
   requestId: null,
   usage: null,
   latencyMs: 1,

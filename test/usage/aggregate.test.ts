@@ -146,7 +146,7 @@ it("reports failures by kind, unfinished runs and possible charges", () => {
     ["server", 2],
     ["timeout", 1],
   ]);
-  expect(total.attempts).toEqual({ billed: 4, possiblyBilled: 2 });
+  expect(total.attempts).toEqual({ billed: 4, possiblyBilled: 2, unknownUsage: 0 });
   expect(warnings).toEqual([
     "Not finished, figures so far: odd-1.",
     "Calls that may have been billed with no answer recorded, not in the cost: 2, in odd-1.",

@@ -1,4 +1,5 @@
-import type { Result, RowErrorKind, Usage } from "../../src/types.js";
+import type { CallBound, Result, RowErrorKind, Usage } from "../../src/types.js";
+import type { UsageTotals } from "../../src/usage/index.js";
 
 /** Usage of one attempt; what is not named is zero. */
 export function usageOf(inputTokens: number, outputTokens: number, more: Partial<Usage> = {}): Usage {
@@ -8,9 +9,13 @@ export function usageOf(inputTokens: number, outputTokens: number, more: Partial
 export interface ResultInput {
   rowIndex?: number;
   model?: string;
+  /** Of the last call; null: it was not billed. */
   usage?: Usage | null;
+  /** Of billed calls before. */
   priorUsages?: readonly Usage[];
+  /** Calls that may have been billed, each within the bound. */
   possiblyBilled?: number;
+  bound?: CallBound | null;
   finishedAt?: string;
   /** A failed row when given. */
   kind?: RowErrorKind;
@@ -25,11 +30,8 @@ export function resultOf(input: ResultInput = {}): Result {
     model: input.model ?? "qwen-plus",
     preset: null,
     attempts: 1 + (input.priorUsages?.length ?? 0),
-    attemptsStarted: 1,
-    possiblyBilled: input.possiblyBilled ?? 0,
     requestId: null,
     usage: input.usage === undefined ? usageOf(1000, 100) : input.usage,
-    ...(input.priorUsages ? { priorUsages: input.priorUsages } : {}),
     latencyMs: 10,
     finishedAt: input.finishedAt ?? "2026-11-22T05:10:00.000Z",
   };
@@ -41,4 +43,16 @@ export function resultOf(input: ResultInput = {}): Result {
     status: "failed",
     error: { kind: input.kind, code: "some_code", message: "It failed.", httpStatus: 400 },
   };
+}
+
+/** Counts a row and its calls as the journal's fold tells them. */
+export function countRow(totals: UsageTotals, input: ResultInput = {}): void {
+  const result = resultOf(input);
+  const { rowIndex, customId, model, usage, finishedAt } = result;
+  const call = { rowIndex, customId, model, at: finishedAt, bound: input.bound ?? null };
+  for (const prior of input.priorUsages ?? []) totals.ended({ ...call, billing: "billed", usage: prior });
+  for (let possible = input.possiblyBilled ?? 0; possible > 0; possible--)
+    totals.ended({ ...call, billing: "possible", usage: null });
+  totals.ended({ ...call, billing: usage === null ? "free" : "billed", usage });
+  totals.settled(result);
 }

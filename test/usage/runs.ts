@@ -1,7 +1,7 @@
-import type { RunUsage } from "../../src/usage/collect-runs.js";
+import type { RunUsage } from "../../src/usage/run-usage.js";
 import { buildUsageReport, type UsageReportMeta } from "../../src/usage/usage-report.js";
 import { UsageTotals, type UsageTotalsOptions } from "../../src/usage/usage-totals.js";
-import { resultOf, type ResultInput } from "./results.js";
+import { countRow, type ResultInput } from "./results.js";
 
 export interface RunInput extends Partial<UsageReportMeta> {
   place?: UsageTotalsOptions;
@@ -12,7 +12,7 @@ export interface RunInput extends Partial<UsageReportMeta> {
 /** A run of `translate` in Singapore with the given rows. */
 export function runOf({ place, rows = [{}], ...meta }: RunInput = {}): RunUsage {
   const totals = new UsageTotals(place ?? { region: "singapore", provider: "model-studio" });
-  for (const [rowIndex, row] of rows.entries()) totals.add(resultOf({ rowIndex, ...row }));
+  for (const [rowIndex, row] of rows.entries()) countRow(totals, { rowIndex, ...row });
   const usage = buildUsageReport(totals, {
     runId: "translate-1",
     job: "translate",

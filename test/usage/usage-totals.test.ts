@@ -1,17 +1,18 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Result, RowErrorKind } from "../../src/types.js";
+import type { RowErrorKind } from "../../src/types.js";
 import { toExact } from "../../src/usage/money.js";
+import { parseUsageFile } from "../../src/usage/usage-file.js";
 import { buildUsageReport, type UsageReport } from "../../src/usage/usage-report.js";
 import { UsageTotals, type UsageTotalsOptions } from "../../src/usage/usage-totals.js";
-import { resultOf, usageOf } from "./results.js";
+import { countRow, resultOf, usageOf, type ResultInput } from "./results.js";
 
 const meta = { runId: "r", job: "j", tags: {}, startedAt: "2026-11-22T05:00:00.000Z", finishedAt: null };
 const singapore = { region: "singapore", provider: "model-studio" };
 
-function report(results: readonly Result[], options: UsageTotalsOptions = singapore): UsageReport {
+function report(rows: readonly ResultInput[], options: UsageTotalsOptions = singapore): UsageReport {
   const totals = new UsageTotals(options);
-  for (const result of results) totals.add(result);
+  for (const row of rows) countRow(totals, row);
   return buildUsageReport(totals, meta);
 }
 
@@ -20,7 +21,7 @@ describe("adding up usage", () => {
     expect(report([])).toMatchObject({
       schemaVersion: 1,
       rows: { total: 0, succeeded: 0, failed: 0 },
-      attempts: { billed: 0, possiblyBilled: 0 },
+      attempts: { billed: 0, possiblyBilled: 0, unknownUsage: 0 },
       tokens: { input: 0, output: 0, cachedInput: 0, reasoning: 0, total: 0 },
       cost: { amount: 0, currency: null, unpricedModels: [] },
       models: [],
@@ -30,16 +31,16 @@ describe("adding up usage", () => {
 
   it("counts every billed attempt, also those whose answer was not used", () => {
     const usage = report([
-      resultOf({
+      {
         rowIndex: 0,
         usage: usageOf(1000, 100),
         priorUsages: [usageOf(1000, 300), usageOf(1000, 300)],
-      }),
-      resultOf({ rowIndex: 1, kind: "invalid_output", usage: usageOf(500, 50) }),
-      resultOf({ rowIndex: 2, kind: "network", usage: null }),
+      },
+      { rowIndex: 1, kind: "invalid_output", usage: usageOf(500, 50) },
+      { rowIndex: 2, kind: "network", usage: null },
     ]);
     expect(usage.rows).toEqual({ total: 3, succeeded: 1, failed: 2 });
-    expect(usage.attempts).toEqual({ billed: 4, possiblyBilled: 0 });
+    expect(usage.attempts).toEqual({ billed: 4, possiblyBilled: 0, unknownUsage: 0 });
     expect(usage.tokens).toMatchObject({ input: 3500, output: 750, total: 4250 });
     // 3,500 x 0.40 + 750 x 1.20 per million
     expect(usage.cost).toMatchObject({ amount: 0.0023, currency: "USD", pricesAsOf: "2026-11-22" });
@@ -48,8 +49,8 @@ describe("adding up usage", () => {
 
   it("counts both results of a retried row in money and the later one in rows", () => {
     const usage = report([
-      resultOf({ rowIndex: 7, kind: "content_filter", finishedAt: "2026-11-22T05:59:00.000Z" }),
-      resultOf({ rowIndex: 7, model: "qwen-max", finishedAt: "2026-11-22T06:01:00.000Z" }),
+      { rowIndex: 7, kind: "content_filter", finishedAt: "2026-11-22T05:59:00.000Z" },
+      { rowIndex: 7, model: "qwen-max", finishedAt: "2026-11-22T06:01:00.000Z" },
     ]);
     expect(usage.rows).toEqual({ total: 1, succeeded: 1, failed: 0 });
     expect(usage.attempts.billed).toBe(2);
@@ -61,28 +62,21 @@ describe("adding up usage", () => {
     expect(usage.cost.amount).toBe(0.00276);
   });
 
-  it("ignores a line that stands in the journal twice", () => {
-    const line = resultOf({ rowIndex: 3 });
-    expect(report([line, resultOf({ rowIndex: 4 }), line])).toEqual(
-      report([line, resultOf({ rowIndex: 4 })]),
-    );
-  });
-
   it("never takes a model without price for free", () => {
-    const mixed = report([resultOf({ rowIndex: 0 }), resultOf({ rowIndex: 1, model: "llama" })]);
+    const mixed = report([{ rowIndex: 0 }, { rowIndex: 1, model: "llama" }]);
     expect(mixed.cost).toMatchObject({ amount: 0.00052, currency: "USD", unpricedModels: ["llama"] });
     expect(mixed.models[0]).toMatchObject({ model: "llama", cost: null, attempts: { unpriced: 1 } });
-    const none = report([resultOf({ model: "llama" })]);
+    const none = report([{ model: "llama" }]);
     expect(none.cost).toMatchObject({ amount: null, currency: null, unpricedModels: ["llama"] });
     const tooLong = report([
-      resultOf({ rowIndex: 0, model: "qwen3.6-flash", usage: usageOf(256_000, 0) }),
-      resultOf({ rowIndex: 1, model: "qwen3.6-flash", usage: usageOf(256_001, 0) }),
+      { rowIndex: 0, model: "qwen3.6-flash", usage: usageOf(256_000, 0) },
+      { rowIndex: 1, model: "qwen3.6-flash", usage: usageOf(256_001, 0) },
     ]);
     expect(tooLong.cost).toMatchObject({ amount: 0.048, unpricedModels: ["qwen3.6-flash"] });
   });
 
   it("keeps currencies apart", () => {
-    const usage = report([resultOf({ rowIndex: 0 }), resultOf({ rowIndex: 1, model: "qwen-mt-plus" })], {
+    const usage = report([{ rowIndex: 0 }, { rowIndex: 1, model: "qwen-mt-plus" }], {
       region: "beijing",
     });
     expect(usage.cost.byCurrency).toEqual([
@@ -92,24 +86,22 @@ describe("adding up usage", () => {
   });
 
   it("names models priced as the base of their snapshot", () => {
-    const usage = report([resultOf({ model: "qwen-plus-2025-09-11" })]);
+    const usage = report([{ model: "qwen-plus-2025-09-11" }]);
     expect(usage.cost).toMatchObject({ amount: 0.00052, approximateModels: ["qwen-plus-2025-09-11"] });
   });
 
-  it("lists possibly billed starts with the most they can have cost", () => {
-    const bounds = new Map([[1, { inputTokens: 1000, outputTokens: 1000, thinking: false }]]);
-    const totals = new UsageTotals({
-      ...singapore,
-      boundOf: (result) => bounds.get(result.rowIndex) ?? null,
-    });
-    totals.add(resultOf({ rowIndex: 2, possiblyBilled: 1 }));
-    totals.add(resultOf({ rowIndex: 1, possiblyBilled: 2 }));
-    totals.addPossiblyBilled(
-      { rowIndex: 0, customId: "a", model: "qwen-plus", starts: 1 },
-      "2026-11-22T05:00:00.000Z",
-    );
-    const usage = buildUsageReport(totals, meta);
-    expect(usage.attempts).toEqual({ billed: 2, possiblyBilled: 4 });
+  it("lists possibly billed calls with the most they can have cost", () => {
+    const bound = { inputTokens: 1000, outputTokens: 1000, thinking: false };
+    const totals = new UsageTotals(singapore);
+    countRow(totals, { rowIndex: 2, possiblyBilled: 1 });
+    countRow(totals, { rowIndex: 1, possiblyBilled: 2, bound });
+    const open = { rowIndex: 0, customId: "a", model: "qwen-plus", at: "2026-11-22T05:00:00.000Z" };
+    const openStarts = [
+      { ...open, bound: null },
+      { ...open, rowIndex: 1, customId: "row-1", bound },
+    ];
+    const usage = buildUsageReport(totals, { ...meta, openStarts, unknownStarts: 5 });
+    expect(usage.attempts).toEqual({ billed: 2, possiblyBilled: 5, unknownUsage: 0 });
     expect(usage.possiblyBilled).toEqual({
       rows: [
         { rowIndex: 0, customId: "a", model: "qwen-plus", starts: 1, atMost: null },
@@ -117,20 +109,64 @@ describe("adding up usage", () => {
           rowIndex: 1,
           customId: "row-1",
           model: "qwen-plus",
-          starts: 2,
-          atMost: { amount: 0.0032, currency: "USD" },
+          starts: 3,
+          atMost: { amount: 0.0048, currency: "USD" },
         },
         { rowIndex: 2, customId: "row-2", model: "qwen-plus", starts: 1, atMost: null },
       ],
-      atMost: [{ amount: 0.0032, currency: "USD" }],
+      atMost: [{ amount: 0.0048, currency: "USD" }],
       unbounded: 2,
+      unknownStarts: 5,
     });
     expect(usage.rows.total).toBe(2);
+    // A report changes nothing: a call that is open now may end.
+    expect(buildUsageReport(totals, meta).attempts.possiblyBilled).toBe(3);
+  });
+
+  it("counts billed calls whose tokens nobody knows apart, and never as nothing", () => {
+    const totals = new UsageTotals(singapore);
+    const call = { rowIndex: 0, customId: "a", at: "2026-11-22T05:00:00.000Z", billing: "billed" } as const;
+    const bound = { inputTokens: 1000, outputTokens: 1000, thinking: false };
+    totals.ended({ ...call, model: "qwen-plus", usage: null, bound });
+    totals.ended({ ...call, model: "qwen-plus", usage: null, bound: null });
+    const unknown = buildUsageReport(totals, meta);
+    expect(unknown).toMatchObject({
+      attempts: { billed: 2, possiblyBilled: 0, unknownUsage: 2 },
+      tokens: { total: 0 },
+      cost: { amount: null, byCurrency: [], unpricedModels: [] },
+      models: [{ cost: null, attempts: { billed: 2, unknownUsage: 2, unpriced: 0 } }],
+      unknownUsage: { atMost: [{ amount: 0.0016, currency: "USD" }], unbounded: 1 },
+    });
+    totals.ended({ ...call, model: "qwen-plus", usage: usageOf(1000, 100), bound });
+    expect(buildUsageReport(totals, meta)).toMatchObject({
+      attempts: { billed: 3, unknownUsage: 2 },
+      cost: { amount: 0.00052 },
+    });
+    expect(parseUsageFile(JSON.stringify(unknown))).toEqual(unknown);
+  });
+
+  it("counts no row any more when the input is another, and still everything that was paid", () => {
+    const totals = new UsageTotals(singapore);
+    countRow(totals, { rowIndex: 0, possiblyBilled: 1 });
+    countRow(totals, { rowIndex: 1, kind: "server", usage: null });
+    totals.settled({ ...resultOf({ rowIndex: 2 }), reused: { usage: usageOf(1000, 100) } });
+    const before = buildUsageReport(totals, meta);
+    totals.cleared();
+    totals.settled(resultOf({ rowIndex: 5 }));
+    const after = buildUsageReport(totals, meta);
+    expect(before).toMatchObject({ rows: { total: 3, failed: 1 }, reused: { rows: 1 } });
+    expect(after).toMatchObject({
+      rows: { total: 1, failed: 0 },
+      failures: {},
+      reused: { rows: 0, saved: [] },
+    });
+    for (const field of ["attempts", "tokens", "cost", "possiblyBilled"] as const)
+      expect(after[field]).toEqual(before[field]);
   });
 
   it("counts a reused answer as saved, not as paid", () => {
     const totals = new UsageTotals(singapore);
-    totals.add({ ...resultOf({ usage: null }), reused: { runId: "earlier", usage: usageOf(1000, 100) } });
+    totals.settled({ ...resultOf({ usage: null }), reused: { usage: usageOf(1000, 100) } });
     const usage = buildUsageReport(totals, meta);
     expect(usage).toMatchObject({
       rows: { succeeded: 1 },
@@ -161,7 +197,7 @@ const anyResult = fc
 const anyResults = fc
   .array(anyResult, { maxLength: 40 })
   .map((list) =>
-    list.map(({ kind, ...rest }, rowIndex) => resultOf({ ...rest, rowIndex, ...(kind ? { kind } : {}) })),
+    list.map(({ kind, ...rest }, rowIndex) => ({ ...rest, rowIndex, ...(kind ? { kind } : {}) })),
   );
 
 describe("the sums", () => {

@@ -42,9 +42,11 @@ export async function takeRunLock(
   const folder = new LockFolder(path);
   const own = ownHolder();
   let first: LockHolder | undefined;
+  let replaced: LockHolder | undefined;
   let polls = 0;
   const mayReplace = (holder: LockHolder): boolean => {
     first ??= holder;
+    replaced = holder;
     if (takeOver && holder.nonce === first.nonce) return true;
     const life = vitality(holder);
     return life === "gone" || (life === "unknown" && holder.beat === first.beat && polls >= POLLS);
@@ -53,7 +55,10 @@ export async function takeRunLock(
   for (; ; polls++) {
     const sinceTaken = stopwatch();
     const { generation, holder } = tryToTake(folder, own, mayReplace);
-    if (holder?.nonce === own.nonce) return new RunLock(folder, own, generation, sinceTaken);
+    if (holder?.nonce === own.nonce) {
+      const isPredecessorDead = replaced === undefined || vitality(replaced) === "gone";
+      return new RunLock(folder, own, { generation, sinceTaken, isPredecessorDead });
+    }
     if (holder !== null && !mayReplace(holder)) {
       const lives = vitality(holder) === "lives" || holder.beat !== first?.beat;
       if (lives || !waitForStale) return { heldBy: holder, description: describeHolder(holder) };
@@ -77,19 +82,28 @@ export function lockHolder(path: string, staleMs = STALE_MS): LockHolder | null 
   return lives ? holder : null;
 }
 
+interface TakenLock {
+  readonly generation: number;
+  readonly sinceTaken: () => number;
+  readonly isPredecessorDead: boolean;
+}
+
 /** A lock that this process took. See generations.ts for how it is kept on disk. */
 export class RunLock {
+  /** Nobody held it before, or it is certain that the process that did has ended. */
+  readonly isPredecessorDead: boolean;
   readonly #files: LockFiles;
   readonly #own: LockHolder;
   #generation: number;
   #sinceVerified: () => number;
   #isLost = false;
 
-  constructor(files: LockFiles, own: LockHolder, generation: number, sinceTaken: () => number) {
+  constructor(files: LockFiles, own: LockHolder, taken: TakenLock) {
     this.#files = files;
     this.#own = own;
-    this.#generation = generation;
-    this.#sinceVerified = sinceTaken;
+    this.#generation = taken.generation;
+    this.#sinceVerified = taken.sinceTaken;
+    this.isPredecessorDead = taken.isPredecessorDead;
   }
 
   get nonce(): string {
