@@ -46,4 +46,18 @@ describe("RowTable", () => {
       { numRuns: 60 },
     );
   });
+
+  it("remembers that a row was in a lease, and that it was to be called again, whatever becomes of it", () => {
+    const table = new RowTable(4);
+    table.put([3, 4]);
+    table.settle(4, "failed", 1, 1);
+    table.unsettle(4);
+    table.settle(4, "succeeded", 2, 1);
+    expect([2, 3, 4, 5].map((row) => table.wasPut(row))).toEqual([false, true, true, false]);
+    expect([3, 4].map((row) => table.wasUnsettled(row))).toEqual([false, true]);
+    table.setLease(5, 7);
+    expect([4, 5].map((row) => table.leaseOf(row))).toEqual([0, 7]);
+    table.clear();
+    expect(table.wasPut(4) || table.wasUnsettled(4)).toBe(false);
+  });
 });

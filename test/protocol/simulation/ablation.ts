@@ -17,7 +17,7 @@ export interface Ablation {
   readonly coordinator?: (state: CoordinatorState) => void;
   /** Also that of the one who reads the journal in the end. */
   readonly ledger?: (ledger: Ledger) => void;
-  readonly timing?: (timing: Timing) => Timing;
+  readonly workerTiming?: (timing: Timing) => Timing;
   /** Made anew for each thread. */
   readonly around?: () => Around;
   readonly isOneFile?: boolean;

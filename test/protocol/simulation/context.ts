@@ -85,5 +85,5 @@ export interface SimContext {
   startWorker(after: number): void;
   /** A coordinator has ended its run. */
   ended(how: CoordinatorEnd): void;
-  readonly say: (...words: readonly unknown[]) => void;
+  readonly say: (line: string) => void;
 }

@@ -21,15 +21,15 @@ export type Promised = keyof typeof PROMISES;
 /** What was broken in a schedule: each promise with the first time that it was. */
 export class Findings {
   readonly broken = new Map<Promised, string>();
-  readonly #say: (...words: readonly unknown[]) => void;
+  readonly say: (line: string) => void;
 
-  constructor(say: (...words: readonly unknown[]) => void) {
-    this.#say = say;
+  constructor(say: (line: string) => void) {
+    this.say = say;
   }
 
   flag(promise: Promised, how: string): void {
     if (this.broken.has(promise)) return;
     this.broken.set(promise, how);
-    this.#say(`*** BROKEN: ${PROMISES[promise]}: ${how}`);
+    this.say(`*** BROKEN: ${PROMISES[promise]}: ${how}`);
   }
 }

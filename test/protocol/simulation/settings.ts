@@ -1,4 +1,3 @@
-import type { Timing } from "../../../src/protocol/timing.js";
 import type { SimSettings } from "./context.js";
 import type { Random } from "./random.js";
 import { simTiming } from "./timing.js";
@@ -15,11 +14,7 @@ export interface SettingsWanted {
   readonly budget?: number | null;
 }
 
-export function settingsOf(
-  wanted: SettingsWanted,
-  random: Random,
-  timing: (timing: Timing) => Timing = (same) => same,
-): SimSettings {
+export function settingsOf(wanted: SettingsWanted, random: Random): SimSettings {
   const workers = wanted.workers ?? random.of([1, 2, 2, 3]);
   const rows = wanted.rows ?? random.of([4, 6, 6, 9]);
   const kind =
@@ -34,7 +29,7 @@ export function settingsOf(
     workers: kind === "embedded" || kind === "alone" ? 0 : workers,
     leaseRows: wanted.leaseRows ?? random.of([1, 2, 2, 3]),
     attempts: 2,
-    timing: timing(simTiming(random.of([14, 14, 60]))),
+    timing: simTiming(random.of([14, 14, 60])),
     hasLocal: kind !== "remote",
     isEmbedded: kind === "embedded",
     poison: hasPoison ? new Set([0]) : new Set(),

@@ -147,7 +147,9 @@ export class SimExecution {
       },
       onHalt: () => this.#because("halted"),
     });
-    const worker = new LocalWorker(name, this.#state, this.#sim.settings.timing, caller);
+    const { settings, without } = this.#sim;
+    const timing = without?.workerTiming?.(settings.timing) ?? settings.timing;
+    const worker = new LocalWorker(name, this.#state, timing, caller);
     this.#state.localWorker = worker.core;
     return { worker, caller };
   }

@@ -29,7 +29,7 @@ export class SimWorker {
       },
       onHalt: () => this.#worker.halt({ code: "unauthorized", message: "The key was refused." }),
     });
-    const { timing } = settings;
+    const timing = sim.without?.workerTiming?.(settings.timing) ?? settings.timing;
     this.#worker = new RemoteWorker({ id: name, capacity: settings.concurrency, timing }, this.#caller);
     this.#watchVoids();
     sim.without?.worker?.(this.#worker);

@@ -47,22 +47,23 @@ export class Simulation implements SimContext {
   readonly struck: Fault[] = [];
   /** How the run ended; null: it did not. */
   end: CoordinatorEnd | null = null;
-  kills = 0;
+  /** Calls that are listed as possibly billed. */
+  listed = 0;
   #names = 0;
   #isRaised = false;
   #lastFaultAt = 0;
   #resume: Resume = {};
   readonly #cues: Cues;
-  readonly #story: (line: string) => void;
+  readonly #story: ((line: string) => void) | undefined;
 
   constructor(options: SimOptions) {
     this.random = new Random(options.seed);
     this.engine = new Engine(this.random);
-    this.#story = options.story ?? (() => {});
+    this.#story = options.story;
     this.without = options.without ?? null;
     this.#cues = new Cues(this, options.cues ?? []);
     const { random, engine, disk } = this;
-    this.settings = settingsOf(options, random, this.without?.timing);
+    this.settings = settingsOf(options, random);
     this.findings = new Findings(this.say);
     this.network = new SimNetwork(engine, random);
     const { findings } = this;
@@ -92,12 +93,12 @@ export class Simulation implements SimContext {
       globalThis.setImmediate = setImmediate;
     }
     for (const { process } of [...this.coordinators, ...this.workers]) this.#over(process);
-    checkEnd(this);
+    this.listed = checkEnd(this);
     return this;
   }
 
-  readonly say = (...words: readonly unknown[]): void => {
-    this.#story(`${this.engine.now.toFixed(1).padStart(7)}  ${words.map(String).join(" ")}`);
+  readonly say = (line: string): void => {
+    this.#story?.(`${this.engine.now.toFixed(1).padStart(7)} ms  ${line}`);
   };
 
   newName(letter: string): string {
@@ -160,7 +161,6 @@ export class Simulation implements SimContext {
     this.say(`${process.name} is killed${isPowerCut ? ": the power went" : ""}`);
     this.#over(process);
     process.isAlive = false;
-    this.kills++;
     const coordinator = this.coordinators.find((each) => each.process === process);
     coordinator?.onDeath(isPowerCut);
     if (this.isDone) return;
@@ -192,7 +192,12 @@ export class Simulation implements SimContext {
   /** What a process knew is gone. */
   #over(process: SimProcess): void {
     const worker = this.workers.find((each) => each.process === process);
-    if (process.isAlive) this.witness.over(process, worker?.voids() ?? []);
+    if (!process.isAlive) return;
+    this.witness.over(process, worker?.voids() ?? []);
+    this.witness.died(
+      process,
+      this.provider.sent.filter((call) => call.process === process),
+    );
   }
 
   #strike(fault: Fault): void {

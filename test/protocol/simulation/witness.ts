@@ -4,11 +4,13 @@ import { LOCAL_WORKER } from "../../../src/protocol/takeover.js";
 import type { SimDisk } from "./disk.js";
 import type { Engine, SimProcess } from "./engine.js";
 import type { Findings } from "./findings.js";
+import type { SentCall } from "./provider.js";
 import { replaced } from "./ablation.js";
 
 interface Start {
   readonly at: number;
   readonly process: SimProcess;
+  readonly row: number;
 }
 
 interface WitnessParts {
@@ -29,6 +31,8 @@ export class Witness {
   readonly unsent = new Set<string>();
   /** Attempts whose marks a power cut took: they need not be listed. */
   readonly lostMarks = new Set<string>();
+  /** How often a row was all that its process was calling when that died. */
+  readonly deathsAlone = new Map<number, number>();
   readonly #parts: WitnessParts;
   /** Attempts whose start stands and whose call has not gone out. */
   readonly #starts = new Map<string, Start>();
@@ -43,7 +47,10 @@ export class Witness {
     return replaced(hub, {
       claim: (fence) => {
         const reply = hub.claim(fence) as ClaimReply;
-        if (reply.isClaimed) this.#newest = fence;
+        if (reply.isClaimed) {
+          this.#newest = fence;
+          this.#parts.findings.say(`${process.name} claims fence ${fence.number}`);
+        }
         return reply;
       },
       start: (worker, request) => {
@@ -65,10 +72,10 @@ export class Witness {
   marked(event: WorkerEvent, process: SimProcess): void {
     if (event.event !== "started") return;
     const { now } = this.#parts.engine;
-    for (const [, key] of event.rows) {
+    for (const [row, key] of event.rows) {
       const name = `${event.worker}:${key}`;
       if (!process.isAlive) this.unsent.add(name);
-      else if (!this.#starts.has(name)) this.#starts.set(name, { at: now, process });
+      else if (!this.#starts.has(name)) this.#starts.set(name, { at: now, process, row });
     }
     if (!event.worker.startsWith(LOCAL_WORKER) && event.fence !== this.#newest?.number)
       this.#parts.findings.flag(
@@ -110,13 +117,26 @@ export class Witness {
   }
 
   recorded(row: number): void {
-    if (!this.recordedAt.has(row)) this.recordedAt.set(row, this.#parts.engine.now);
+    const { engine, findings } = this.#parts;
+    if (this.recordedAt.has(row)) return;
+    this.recordedAt.set(row, engine.now);
+    findings.say(`the result of row ${row} is recorded`);
   }
 
   /** A process has died, or the run is over. `voids`: attempts whose events nobody has read. */
   over(process: SimProcess, voids: readonly string[]): void {
     for (const [key, start] of this.#starts) if (start.process === process) this.unsent.add(key);
     for (const key of voids) this.unsent.add(key);
+  }
+
+  /** A process has ended, in whatever way. `calls`: all that it ever made. */
+  died(process: SimProcess, calls: readonly SentCall[]): void {
+    const { now } = this.#parts.engine;
+    const marked = [...this.#starts.values()].filter((start) => start.process === process);
+    const flying = new Set(calls.filter(({ endsAt }) => endsAt > now).map(({ row }) => row));
+    for (const row of new Set([...calls, ...marked].map((call) => call.row)))
+      if (flying.size === 0 || (flying.size === 1 && flying.has(row)))
+        this.deathsAlone.set(row, (this.deathsAlone.get(row) ?? 0) + 1);
   }
 
   /** What a crash took from a disk. */
