@@ -55,17 +55,21 @@ describe("a damaged journal", () => {
     return fleet;
   }
 
-  it("with a torn last line is mended: that row alone is called again", { timeout: 120_000 }, async () => {
-    const fleet = await stopped();
-    const text = await readFile(journalOf(fleet), "utf8");
-    await truncate(journalOf(fleet), Buffer.byteLength(text) - 30);
-    await endsWell(fleet.resume());
-    const found = await findingsOf(fleet, []);
-    expect(found).toMatchObject({ rowsLost: 0, rowsTwice: 0, rowsFailed: 0, usageErrors: [] });
-    expect(found.repeated).toBeLessThanOrEqual(5 + 1);
-    // The line may have been the mark of one call.
-    expect(found.unlisted.length).toBeLessThanOrEqual(1);
-  });
+  it(
+    "with a torn last line is mended: the rows of that line alone are called again",
+    { timeout: 120_000 },
+    async () => {
+      const fleet = await stopped();
+      const text = await readFile(journalOf(fleet), "utf8");
+      await truncate(journalOf(fleet), Buffer.byteLength(text) - 30);
+      await endsWell(fleet.resume());
+      const found = await findingsOf(fleet, []);
+      expect(found).toMatchObject({ rowsLost: 0, rowsTwice: 0, rowsFailed: 0, usageErrors: [] });
+      expect(found.repeated).toBeLessThanOrEqual(5 + 5);
+      // The line may have been the mark of calls that went out together: of all 5 at most.
+      expect(found.unlisted.length).toBeLessThanOrEqual(5);
+    },
+  );
 
   it("with a line that stands twice counts it once", { timeout: 120_000 }, async () => {
     const fleet = await stopped();

@@ -93,7 +93,7 @@ describe.each(QUEUES)("a run that was stopped on %s", (_queue, redis) => {
       concurrency: 10,
       redis,
       simulator: slow,
-      job: "parameters: { maxTokens: 50 }\nlimits: { budget: 0.02 }",
+      job: "parameters: { maxTokens: 50 }\nlimits: { budget: 0.005 }",
     });
     await writeFile(
       join(fleet.options.folder, "promptmill.config.yaml"),
@@ -101,7 +101,7 @@ describe.each(QUEUES)("a run that was stopped on %s", (_queue, redis) => {
     );
     const running = fleet.run();
     expect((await running.ended).code, running.stderr()).toBe(4);
-    expect(running.stdout()).toContain("The budget of 0.02 USD is spent");
+    expect(running.stdout()).toContain("The budget of 0.005 USD is spent");
     await expectUsageIsWhole(fleet);
     expect((await usageOf(fleet)).attempts.billed).toBe(fleet.simulator.calls().total);
   });
